@@ -1,6 +1,7 @@
 // The import rule of the layout, type imports counted (tsPreCompilationDeps). Each rule says what a folder must not reach.
 const own = '^(config|transforms|sql|connectors|cli|embedded)/'
-const clients = '^node_modules/(kafkajs|@clickhouse|avsc|@kafkajs|apache-arrow|@node-rs|lz4-napi|snappy|zstddec|fastify|ml-matrix|node-cron)'
+const clients =
+  '^node_modules/(kafkajs|@clickhouse|avsc|@kafkajs|apache-arrow|@node-rs|lz4-napi|snappy|zstddec|fastify|ml-matrix|node-cron)'
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
@@ -30,9 +31,24 @@ module.exports = {
       from: { path: '^connectors/([^/]+)/' },
       to: { path: '^connectors/([^/]+)/', pathNot: '^connectors/$1/' },
     },
-    { name: 'embedded-imports-nothing-of-ours', severity: 'error', from: { path: '^embedded/' }, to: { path: '^(runtime|config|transforms|sql|connectors|cli)/' } },
-    { name: 'clickhouse-client-in-one-file', severity: 'error', from: { path: '^(runtime|config|transforms|connectors|cli)/' }, to: { path: '^node_modules/@clickhouse' } },
-    { name: 'kafkajs-behind-its-connector', severity: 'error', from: { path: '^(runtime|config|transforms|sql|cli)/' }, to: { path: '^node_modules/kafkajs' } },
+    {
+      name: 'embedded-imports-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^embedded/' },
+      to: { path: '^(runtime|config|transforms|sql|connectors|cli)/' },
+    },
+    {
+      name: 'clickhouse-client-in-one-file',
+      severity: 'error',
+      from: { path: '^(runtime|config|transforms|connectors|cli)/' },
+      to: { path: '^node_modules/@clickhouse' },
+    },
+    {
+      name: 'kafkajs-behind-its-connector',
+      severity: 'error',
+      from: { path: '^(runtime|config|transforms|sql|cli)/' },
+      to: { path: '^node_modules/kafkajs' },
+    },
   ],
   options: {
     tsPreCompilationDeps: true,

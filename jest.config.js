@@ -1,12 +1,22 @@
 // Three projects, so that one kind can be run alone. Integration tests share services and run one file at a time.
 const base = {
   testEnvironment: 'node',
-  transform: { '^.+\\.(ts|js|mjs)$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } }] },
+  transform: {
+    '^.+\\.(ts|js|mjs)$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
+    ],
+  },
   // published as ES modules only
   transformIgnorePatterns: ['/node_modules/(?!(@marcbachmann/cel-js|zstddec)/)', '/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.connect/'],
 }
-const project = (name, extra = {}) => ({ ...base, displayName: name, testMatch: [`<rootDir>/test/${name}/**/*.test.ts`], ...extra })
+const project = (name, extra = {}) => ({
+  ...base,
+  displayName: name,
+  testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
+  ...extra,
+})
 module.exports = {
   testTimeout: 120_000,
   projects: [project('unit'), project('conformance'), project('golden'), project('pipelines'), project('integration')],

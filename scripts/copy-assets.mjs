@@ -1,5 +1,5 @@
 // Copies what the compiler does not emit: statement templates and Avro schemas that stand beside the code that uses them.
-import { cpSync, existsSync, readdirSync, mkdirSync, chmodSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 
 const assets = /\.(sql|avsc)$/

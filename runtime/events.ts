@@ -1,0 +1,259 @@
+/**
+ * Every log line and metric of the product as a named event: one `emit` writes both. The table says the level, what a person
+ * reads and which metrics move; `createEmitter` gives them to whatever logger and metrics library the command line brings.
+ */
+
+export type Level = 'debug' | 'info' | 'warn' | 'error'
+
+export interface MetricUpdate {
+  readonly metric: MetricName
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** Metric names as Prometheus shows them. */
+export const METRICS = {
+  olap_connect_records_read_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Records read from the source.' },
+  olap_connect_bytes_read_total: {
+    type: 'counter',
+    labels: ['pipeline', 'flow'],
+    help: 'Bytes of records read from the source.',
+  },
+  olap_connect_records_written_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Records written to the sink.' },
+  olap_connect_records_filtered_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Records left out by filters.' },
+  olap_connect_records_dead_lettered_total: {
+    type: 'counter',
+    labels: ['pipeline', 'flow', 'stage', 'code'],
+    help: 'Records set aside.',
+  },
+  olap_connect_records_slow_path_total: {
+    type: 'counter',
+    labels: ['pipeline', 'flow', 'reason'],
+    help: 'Rows that took a slow path.',
+  },
+  olap_connect_batches_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Batches written.' },
+  olap_connect_replays_total: {
+    type: 'counter',
+    labels: ['pipeline', 'flow'],
+    help: 'Pending batches sent again after a restart or rebalance.',
+  },
+  olap_connect_repairs_total: {
+    type: 'counter',
+    labels: ['pipeline', 'flow', 'table'],
+    help: 'Rows found missing after a re-send and inserted.',
+  },
+  olap_connect_restarts_total: {
+    type: 'counter',
+    labels: ['pipeline', 'flow'],
+    help: 'Restarts of a flow after a retriable error.',
+  },
+  olap_connect_sessions_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Group sessions (joins and rebalances).' },
+  olap_connect_retries_total: { type: 'counter', labels: ['pipeline', 'flow', 'stage', 'code'], help: 'Operations tried again.' },
+  olap_connect_lag_records: {
+    type: 'gauge',
+    labels: ['pipeline', 'flow'],
+    help: 'Records between the position and the end of the source.',
+  },
+  olap_connect_watermark_seconds: {
+    type: 'gauge',
+    labels: ['pipeline', 'flow'],
+    help: 'Smallest event-time watermark over the partitions, seconds since 1970.',
+  },
+  olap_connect_bytes_in_flight: { type: 'gauge', labels: ['pipeline', 'flow'], help: 'Bytes of records held in memory.' },
+  olap_connect_latency_seconds: {
+    type: 'histogram',
+    labels: ['pipeline', 'flow'],
+    help: 'From the record timestamp to its durable write.',
+  },
+  olap_connect_batch_rows: { type: 'histogram', labels: ['pipeline', 'flow'], help: 'Rows per batch.' },
+  olap_connect_write_seconds: { type: 'histogram', labels: ['pipeline', 'flow'], help: 'Time of one write.' },
+  olap_connect_flow_up: { type: 'gauge', labels: ['pipeline', 'flow'], help: '1 while the flow runs, 0 once it has stopped.' },
+} as const satisfies Record<string, { type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }>
+
+export type MetricName = keyof typeof METRICS
+
+interface FlowRef {
+  readonly pipeline: string
+  readonly flow: string
+}
+
+/** What each event carries. */
+export interface EventData {
+  flow_started: FlowRef & { readonly source: string; readonly sink: string; readonly lanes: number }
+  flow_finished: FlowRef & { readonly reason: string }
+  flow_failed: FlowRef & { readonly code: string; readonly message: string; readonly hint: string; readonly stage: string }
+  flow_restarting: FlowRef & { readonly code: string; readonly message: string; readonly in_ms: number }
+  session_started: FlowRef & { readonly session: string; readonly lanes: string; readonly partitions: number }
+  session_over: FlowRef & { readonly session: string; readonly reason: string }
+  lane_recovered: FlowRef & { readonly lane: number; readonly what: string }
+  lane_replaying: FlowRef & { readonly lane: number; readonly ranges: string }
+  rows_repaired: FlowRef & { readonly table: string; readonly rows: number }
+  records_read: FlowRef & { readonly records: number; readonly bytes: number }
+  batch_written: FlowRef & {
+    readonly lane: number
+    readonly rows: number
+    readonly filtered: number
+    readonly write_ms: number
+    /** Milliseconds from the record's own timestamp to the acknowledgement; negative timestamps are left out. */
+    readonly latency_ms: number | null
+  }
+  records_rejected: FlowRef & {
+    readonly stage: string
+    readonly plugin: string
+    readonly code: string
+    readonly records: number
+    readonly example: string
+  }
+  slow_path: FlowRef & { readonly reason: string; readonly rows: number }
+  retrying: FlowRef & { readonly stage: string; readonly code: string; readonly message: string; readonly in_ms: number }
+  service_unreachable: FlowRef & { readonly stage: string; readonly code: string; readonly message: string }
+  service_back: FlowRef & { readonly stage: string; readonly after_ms: number }
+  lag_measured: FlowRef & { readonly records: number }
+  watermark_moved: FlowRef & { readonly watermark_ms: number }
+  memory_in_flight: FlowRef & { readonly bytes: number }
+  table_created: FlowRef & { readonly table: string; readonly statement: string }
+  topic_created: FlowRef & { readonly topic: string; readonly partitions: number }
+  schema_registered: FlowRef & { readonly subject: string; readonly id: number }
+  schema_evolved: FlowRef & { readonly subject: string; readonly detail: string }
+  client_log: { readonly client: string; readonly level: Level; readonly message: string }
+  service_started: { readonly service: string; readonly address: string }
+  service_stopped: { readonly service: string; readonly reason: string }
+}
+
+export type EventName = keyof EventData
+
+interface EventRule<D> {
+  readonly level: Level | ((data: D) => Level)
+  readonly text: (data: D) => string
+  readonly metrics?: (data: D) => readonly MetricUpdate[]
+}
+
+const flowOf = (d: FlowRef): { pipeline: string; flow: string } => ({ pipeline: d.pipeline, flow: d.flow })
+const move = (metric: MetricName, labels: Readonly<Record<string, string>>, value: number): MetricUpdate => ({
+  metric,
+  labels,
+  value,
+})
+
+export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
+  flow_started: {
+    level: 'info',
+    text: d => `${d.flow}: ${d.source} -> ${d.sink}, ${d.lanes} lane(s)`,
+    metrics: d => [move('olap_connect_flow_up', flowOf(d), 1)],
+  },
+  flow_finished: {
+    level: 'info',
+    text: d => `${d.flow}: finished (${d.reason})`,
+    metrics: d => [move('olap_connect_flow_up', flowOf(d), 0)],
+  },
+  flow_failed: {
+    level: 'error',
+    text: d => `${d.flow}: stopped at ${d.stage} by ${d.code}: ${d.message}\n  ${d.hint}`,
+    metrics: d => [move('olap_connect_flow_up', flowOf(d), 0)],
+  },
+  flow_restarting: {
+    level: 'warn',
+    text: d => `${d.flow}: ${d.code}: ${d.message}; starts again in ${d.in_ms} ms`,
+    metrics: d => [move('olap_connect_restarts_total', flowOf(d), 1)],
+  },
+  session_started: {
+    level: 'info',
+    text: d => `${d.flow}: session ${d.session} with lanes ${d.lanes} (${d.partitions} partitions)`,
+    metrics: d => [move('olap_connect_sessions_total', flowOf(d), 1)],
+  },
+  session_over: { level: 'info', text: d => `${d.flow}: session ${d.session} is over: ${d.reason}` },
+  lane_recovered: { level: 'info', text: d => `${d.flow}: lane ${d.lane}: ${d.what}` },
+  lane_replaying: {
+    level: 'info',
+    text: d => `${d.flow}: lane ${d.lane} sends its pending batch again: ${d.ranges}`,
+    metrics: d => [move('olap_connect_replays_total', flowOf(d), 1)],
+  },
+  rows_repaired: {
+    level: 'warn',
+    text: d => `${d.flow}: ${d.rows} acknowledged rows were missing in ${d.table} and were inserted`,
+    metrics: d => [move('olap_connect_repairs_total', { ...flowOf(d), table: d.table }, d.rows)],
+  },
+  records_read: {
+    level: 'debug',
+    text: d => `${d.flow}: read ${d.records}`,
+    metrics: d => [
+      move('olap_connect_records_read_total', flowOf(d), d.records),
+      move('olap_connect_bytes_read_total', flowOf(d), d.bytes),
+    ],
+  },
+  batch_written: {
+    level: 'debug',
+    text: d => `${d.flow}: lane ${d.lane} wrote ${d.rows} rows in ${d.write_ms.toFixed(1)} ms`,
+    metrics: d => [
+      move('olap_connect_batches_total', flowOf(d), 1),
+      move('olap_connect_records_written_total', flowOf(d), d.rows),
+      move('olap_connect_records_filtered_total', flowOf(d), d.filtered),
+      move('olap_connect_batch_rows', flowOf(d), d.rows),
+      move('olap_connect_write_seconds', flowOf(d), d.write_ms / 1000),
+      ...(d.latency_ms === null ? [] : [move('olap_connect_latency_seconds', flowOf(d), d.latency_ms / 1000)]),
+    ],
+  },
+  records_rejected: {
+    level: 'warn',
+    text: d => `${d.flow}: ${d.records} record(s) rejected at ${d.stage} by ${d.plugin}: ${d.code}, e.g. ${d.example}`,
+    metrics: d => [move('olap_connect_records_dead_lettered_total', { ...flowOf(d), stage: d.stage, code: d.code }, d.records)],
+  },
+  slow_path: {
+    level: 'debug',
+    text: d => `${d.flow}: ${d.rows} rows took the slow path: ${d.reason}`,
+    metrics: d => [move('olap_connect_records_slow_path_total', { ...flowOf(d), reason: d.reason }, d.rows)],
+  },
+  retrying: {
+    level: 'warn',
+    text: d => `${d.flow}: ${d.stage}: ${d.code}: ${d.message}; again in ${d.in_ms} ms`,
+    metrics: d => [move('olap_connect_retries_total', { ...flowOf(d), stage: d.stage, code: d.code }, 1)],
+  },
+  service_unreachable: { level: 'warn', text: d => `${d.flow}: waiting at ${d.stage}: ${d.message}` },
+  service_back: { level: 'info', text: d => `${d.flow}: ${d.stage} works again after ${(d.after_ms / 1000).toFixed(1)} s` },
+  lag_measured: {
+    level: 'debug',
+    text: d => `${d.flow}: lag ${d.records}`,
+    metrics: d => [move('olap_connect_lag_records', flowOf(d), d.records)],
+  },
+  watermark_moved: {
+    level: 'debug',
+    text: d => `${d.flow}: watermark ${d.watermark_ms}`,
+    metrics: d => [move('olap_connect_watermark_seconds', flowOf(d), d.watermark_ms / 1000)],
+  },
+  memory_in_flight: {
+    level: 'debug',
+    text: d => `${d.flow}: ${d.bytes} bytes in flight`,
+    metrics: d => [move('olap_connect_bytes_in_flight', flowOf(d), d.bytes)],
+  },
+  table_created: { level: 'info', text: d => `${d.flow}: created ${d.table}` },
+  topic_created: { level: 'info', text: d => `${d.flow}: created topic ${d.topic} with ${d.partitions} partition(s)` },
+  schema_registered: { level: 'info', text: d => `${d.flow}: registered ${d.subject} as schema ${d.id}` },
+  schema_evolved: { level: 'info', text: d => `${d.flow}: ${d.subject}: ${d.detail}` },
+  client_log: { level: d => d.level, text: d => `${d.client}: ${d.message}` },
+  service_started: { level: 'info', text: d => `${d.service} at ${d.address}` },
+  service_stopped: { level: 'info', text: d => `${d.service} stopped: ${d.reason}` },
+}
+
+export interface Emitter {
+  emit<N extends EventName>(name: N, data: EventData[N]): void
+}
+
+export interface EventTargets {
+  log(level: Level, event: EventName, text: string, data: object): void
+  metric(update: MetricUpdate): void
+}
+
+/** `scrub` replaces secrets; every text passes it. */
+export function createEmitter(targets: EventTargets, scrub: (text: string) => string = text => text): Emitter {
+  return {
+    emit(name, data) {
+      const rule = EVENTS[name] as EventRule<typeof data>
+      const level = typeof rule.level === 'function' ? rule.level(data) : rule.level
+      targets.log(level, name, scrub(rule.text(data)), data)
+      for (const update of rule.metrics?.(data) ?? []) targets.metric(update)
+    },
+  }
+}
+
+/** Swallows everything; for tests and one-off commands. */
+export const silent: Emitter = { emit: () => {} }

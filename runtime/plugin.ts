@@ -1,0 +1,411 @@
+import type { z } from 'zod'
+import type { Batch, ColumnBlock, RawRecord, RecordBlock } from './batch'
+import type { Clock } from './clock'
+import type { Column } from './column'
+import type { ConnectError } from './errors'
+import type { Emitter } from './events'
+import type { OffsetRange, TopicPartition } from './origin'
+import type { Schema } from './schema'
+
+/**
+ * The contracts between the engine and its plugins, and the one declaration every plugin makes. This file is the public entry
+ * `olap-connect/plugin`; what a third party needs is exported from here.
+ *
+ * Order of calls in a flow: create everything -> source.open -> format.open -> transform.bind in order -> sink.open ->
+ * per session: sink.lane, lane.committed, (replay), poll / write / commit ... -> lane.close -> sink.close -> source.close.
+ * The engine calls one plugin instance from one flow only; calls of different lanes interleave, calls of one lane do not.
+ */
+
+// ---------------------------------------------------------------------------------------------------------------- source
+
+/** What one partition's position says. */
+export interface Committed {
+  /** Next offset to read; -1: none was ever stored. */
+  readonly offset: number
+  /** What the engine stored with it; null: nothing. */
+  readonly metadata: string | null
+}
+
+export interface Position extends TopicPartition {
+  readonly offset: number
+  readonly metadata: string
+}
+
+export type Block = ({ readonly kind: 'records' } & RecordBlock) | ({ readonly kind: 'columns' } & ColumnBlock)
+
+/** A stretch of one partition as it was read. `block` is null where the stretch holds no record (control records, holes). */
+export interface Chunk extends TopicPartition {
+  /** First offset the stretch covers. */
+  readonly from: number
+  /** Offset after the last one the stretch covers. */
+  readonly next: number
+  readonly block: Block | null
+  /** Bytes of memory it holds, for back-pressure. */
+  readonly bytes: number
+  /** A stretch whose bytes are damaged (wrong checksum). Its block is null; `raw` carries the bytes for the dead letter. */
+  readonly damaged?: { readonly error: ConnectError; readonly raw: RawRecord }
+}
+
+/**
+ * A source. `open` connects and checks; it throws a retriable error while a service is away (the engine waits and calls again)
+ * and any other error stops the flow. `session` resolves with the next session: a group member's generation, or the one
+ * session of a source without groups. The engine asks for the next only after the last is over and its lanes are closed.
+ */
+export interface Source {
+  /** The schema of its column blocks; null where it delivers undecoded records (the format knows then). */
+  open(signal: AbortSignal): Promise<Schema | null>
+  session(signal: AbortSignal): Promise<Session>
+  /** Leaves the group and closes every connection. Safe to call twice and after a failed open. */
+  close(): Promise<void>
+}
+
+export interface Session {
+  /** For logs: member and generation. */
+  readonly id: string
+  /** Aborts when this session may commit no more (rebalance, fencing, lost member). Reason: a ConnectError. */
+  readonly over: AbortSignal
+  readonly lanes: readonly LaneReader[]
+}
+
+/**
+ * One lane of a session: a fixed set of partitions, read and committed as a whole. `poll` hands over what has arrived since
+ * the last call, per partition in offset order without gaps, and waits until there is something or the signal aborts.
+ */
+export interface LaneReader {
+  readonly lane: number
+  /** In the order in which rows stand in a batch. */
+  readonly partitions: readonly TopicPartition[]
+  /** Offset and metadata of every partition in one answer, bound to this session. Throws P005_SESSION_OVER when it ended. */
+  committed(signal: AbortSignal): Promise<ReadonlyMap<string, Committed>>
+  /** Where partitions without a position start (`start:` of the source). */
+  startOffsets(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>
+  /** Begins delivery at these offsets, one for each partition of the lane. Called once, before the first poll. */
+  begin(next: ReadonlyMap<string, number>): void
+  /** Null: the input is bounded and this lane has delivered all of it. */
+  poll(signal: AbortSignal): Promise<readonly Chunk[] | null>
+  /** Stops fetching while the engine holds enough; `resume` ends it. Never blocks. */
+  pause(partitions: readonly TopicPartition[]): void
+  resume(partitions: readonly TopicPartition[]): void
+  /**
+   * Stores positions in ONE request, bound to the session that read them, and resolves only when every partition's answer is
+   * positive. Throws P005_SESSION_OVER (nothing may be written any more) or an error that stops the flow; retries what is
+   * worth it by itself until the session ends.
+   */
+  commit(positions: readonly Position[], signal: AbortSignal): Promise<void>
+  /** End of each partition (the offset the next record will get; with transactions the last stable offset). */
+  ends(signal: AbortSignal): Promise<ReadonlyMap<string, number>>
+  /** Identity of the group for positions stored inside a sink's transaction; null where the source has no such thing. */
+  readonly group: TransactionGroup | null
+}
+
+export interface TransactionGroup {
+  readonly id: string
+  readonly memberId: string
+  readonly generation: number
+  /** Address list of the cluster, to tell whether a sink writes to the same one. */
+  readonly cluster: string
+}
+
+// ---------------------------------------------------------------------------------------------------------------- format
+
+/** Bytes to columns and back. One instance serves one side of one flow. */
+export interface Format {
+  /**
+   * Fixes the reader schema. Null: it is not known before the first record (no schema registered yet); the engine then calls
+   * `infer` with the first block. Throws retriable errors while a registry is away.
+   */
+  open(signal: AbortSignal): Promise<Schema | null>
+  /** The schema as the first records show it. Called at most once, only after `open` gave null. */
+  infer(block: RecordBlock, part: 'key' | 'value', signal: AbortSignal): Promise<Schema>
+  /** A decoder that appends blocks to one set of columns; the engine makes one per batch. */
+  decoder(schema: Schema, capacity: number): Decoder
+  /** Bytes for rows; only where the declaration's `capabilities.encodes` is true. */
+  encoder?(schema: Schema, signal: AbortSignal): Promise<Encoder>
+  close(): Promise<void>
+}
+
+export interface Decoder {
+  readonly columns: readonly Column[]
+  /**
+   * Appends every record of the block as one row each, bad ones too (their cells are then unspecified but present), and
+   * reports those: `reject(row in block, error)`. Null values (tombstones) are not decoded: the row is filled with empty
+   * cells and the engine, which knows them from valueStart, settles them. May wait for a registry; throws only for what concerns all records
+   * (a registry that is away: retriable).
+   */
+  decode(
+    block: RecordBlock,
+    part: 'key' | 'value',
+    reject: (row: number, error: ConnectError) => void,
+    signal: AbortSignal,
+  ): Promise<void> | void
+  /** Rows that took a slow path, by reason, since the decoder was made. */
+  readonly slow?: Readonly<Record<string, number>>
+}
+
+export interface Encoder {
+  /** Bytes of one row (null: a tombstone), or an error for a row that cannot be written. `row` is physical. */
+  encode(columns: readonly Column[], row: number): Buffer | null | ConnectError
+}
+
+// ------------------------------------------------------------------------------------------------------------- transform
+
+/**
+ * A transform is bound to its input schema once (which is where unknown columns and ill-typed expressions are refused) and then
+ * applied to batches. Pure in its input: it never changes the columns it is given; it returns new ones or the same.
+ */
+export interface Transform {
+  /** Output schema for this input schema. Throws ConnectError C0xx. Called once before `apply`. */
+  bind(schema: Schema): Schema
+  /** Narrows the selection, replaces columns, appends to `rejected`. Keeps origin, rows, raw and length. */
+  apply(batch: Batch, context: ApplyContext): Batch | Promise<Batch>
+  close?(): Promise<void>
+}
+
+export interface ApplyContext {
+  readonly signal: AbortSignal
+  /** Makes a rejection of a physical row of this batch; the transform must also take the row out of the selection. */
+  reject(batch: Batch, row: number, error: ConnectError): Batch['rejected'][number]
+}
+
+// ------------------------------------------------------------------------------------------------------------------ sink
+
+export interface SinkLaneInfo {
+  readonly lane: number
+  readonly partitions: readonly TopicPartition[]
+  readonly group: TransactionGroup | null
+}
+
+/**
+ * A sink. `open` makes or checks what it writes to, knowing the schema it will be given; it may throw retriable errors while a service is away.
+ */
+export interface Sink {
+  open(schema: Schema, signal: AbortSignal): Promise<void>
+  /** A writer for one lane of one session. A transactional sink fences its predecessor here, before positions are read. */
+  lane(info: SinkLaneInfo, signal: AbortSignal): Promise<SinkLane>
+  /** Event time of the table, where the sink has one: the engine then computes `_behind`, the watermark and `max_ahead`. */
+  readonly eventTime?: EventTimeOptions
+  close(): Promise<void>
+}
+
+export interface EventTimeOptions {
+  readonly column: string
+  /** Milliseconds; null = not checked. */
+  readonly maxAhead: number | null
+}
+
+export type SinkLane = TokenLane | TransactionLane
+
+export interface WriteResult {
+  /** Rows that are now durable. */
+  readonly written: number
+  /** Rows (positions in the dense batch) that the store refused for their data; all others are durable. */
+  readonly failed: readonly { readonly row: number; readonly error: ConnectError }[]
+}
+
+export interface TokenWrite {
+  /** The same token with the same rows leaves them once. */
+  readonly token: string
+  /** True after an error or a crash: the sink must check what is there, because a token alone can lie (see the sink). */
+  readonly resend: boolean
+  /** Milliseconds since 1970 at which these ranges were named in the position; null on the first try of a batch. */
+  readonly namedAt: number | null
+  /** Milliseconds behind the largest event time of the row's own partition, row for row; null without event time. */
+  readonly behind: Float64Array | null
+  readonly signal: AbortSignal
+}
+
+/** A lane whose store remembers tokens (or, by its declared capability, does not: at least once). */
+export interface TokenLane {
+  readonly delivery: 'token'
+  /** `batch` is dense (selection null). If it throws, nothing is assumed durable. */
+  write(batch: Batch, options: TokenWrite): Promise<WriteResult>
+  /** Highest offset the store holds of each partition, -1 for none; null where it cannot tell. Read once on start as a guard. */
+  highest(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number> | null>
+  close(): Promise<void>
+}
+
+/** A lane whose store keeps the position in the same transaction as the rows. */
+export interface TransactionLane {
+  readonly delivery: 'transaction'
+  /** Positions stored by the last committed transaction; null where they stand in the source's own group. */
+  committed(signal: AbortSignal): Promise<ReadonlyMap<string, Committed> | null>
+  /**
+   * Rows and positions in one transaction. Throws P007_RESULT_UNKNOWN where it cannot be told whether it happened (the engine
+   * opens the lane again, which fences, and reads the position), K006_FENCED when another worker took over.
+   */
+  write(batch: Batch, options: { readonly positions: readonly Position[]; readonly signal: AbortSignal }): Promise<WriteResult>
+  close(): Promise<void>
+}
+
+/** Where rejected records go. At least once; `id` is topic|partition|offset. A throw stops the flow before the record. */
+export interface DeadLetterWriter {
+  open(signal: AbortSignal): Promise<void>
+  write(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+export interface DeadLetter {
+  readonly id: string
+  readonly pipeline: string
+  readonly flow: string
+  readonly stage: string
+  readonly plugin: string
+  readonly error: ConnectError
+  readonly record: RawRecord
+}
+
+// ----------------------------------------------------------------------------------------------------------- declaration
+
+/** What an instance is given beside its config. */
+export interface PluginContext<Connection = unknown> {
+  readonly pipeline: string
+  readonly flow: string
+  /** The validated connection this plugin uses; undefined where its declaration names none. */
+  readonly connection: Connection
+  /** Name of that connection in the file. */
+  readonly connectionName: string
+  readonly lanes: number
+  /** Folder of the pipeline file, for relative paths. */
+  readonly baseDir: string
+  /** Folder for positions and other state of this machine. */
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly events: Emitter
+  /** Bytes this flow may hold in memory, read but not yet written. */
+  readonly memory: number
+}
+
+/** What a format is given. The registry is that of the connection of the source or sink it serves. */
+export interface FormatContext {
+  readonly registry: RegistryEndpoint | null
+  readonly baseDir: string
+  readonly events: Emitter
+  /** Topics of the source, or the topic of the sink: names the subjects `<topic>-key` and `<topic>-value`. */
+  readonly topics: readonly string[]
+  readonly part: 'key' | 'value'
+}
+
+export interface RegistryEndpoint {
+  readonly url: string
+  readonly username?: string
+  readonly password?: string
+  readonly ca?: string
+}
+
+export type PluginStatus = 'stable' | 'beta' | 'experimental'
+
+interface DeclarationBase<Config extends z.ZodType> {
+  /** The word in YAML; also the file's and the test's name. */
+  readonly name: string
+  readonly status: PluginStatus
+  /** Version that brought it. */
+  readonly since: string
+  readonly summary: string
+  readonly description: string
+  readonly config: Config
+  readonly examples: readonly { readonly title: string; readonly yaml: string }[]
+  readonly conformance: Conformance
+}
+
+export interface Conformance {
+  /** Tests of the shared suite this plugin cannot pass, with the reason. */
+  readonly skip?: Readonly<Record<string, string>>
+  /** A minimal valid config (YAML form) with which the suite creates an instance without outside services, where that can be. */
+  readonly config?: unknown
+  /** Input schema for transforms and sinks in the suite; null or absent: the suite's own. */
+  readonly schema?: Schema
+}
+
+export interface SourceCapabilities {
+  /** Undecoded records (with `value:` in the config) or typed columns. */
+  readonly delivers: 'records' | 'columns'
+  /** Exactly the same ranges can be read again. */
+  readonly exactly_once: boolean
+  /** Several workers can share it. */
+  readonly groups: boolean
+}
+
+export interface SinkCapabilities {
+  readonly exactly_once: boolean
+  readonly upsert: boolean
+  readonly create_table: boolean
+  readonly transactional: boolean
+}
+
+/** What a connection tells others without them knowing its type. */
+export interface ConnectionDeclaration<Config extends z.ZodType = z.ZodType> extends DeclarationBase<Config> {
+  readonly kind: 'connection'
+  /** Addresses that may be `embedded`, and the embedded service behind each. Replaced before anything is created. */
+  readonly embedded: Readonly<Record<string, EmbeddedService>>
+  registry?(config: z.output<Config>): RegistryEndpoint | null
+}
+
+export type EmbeddedService = 'kafka' | 'clickhouse' | 'schema_registry'
+
+export interface SourceDeclaration<Config extends z.ZodType = z.ZodType, Connection = unknown> extends DeclarationBase<Config> {
+  readonly kind: 'source'
+  /** Type of the connection it uses; null = none. */
+  readonly connection: string | null
+  readonly capabilities: SourceCapabilities
+  /** True if the input ends by itself with this config. */
+  bounded(config: z.output<Config>): boolean
+  /** What it reads, as names that a sink's `writes` may equal: lets the engine order bounded runs and name subjects. */
+  reads(config: z.output<Config>): readonly string[]
+  create(config: z.output<Config>, context: PluginContext<Connection>): Source
+}
+
+export interface SinkDeclaration<Config extends z.ZodType = z.ZodType, Connection = unknown> extends DeclarationBase<Config> {
+  readonly kind: 'sink'
+  readonly connection: string | null
+  readonly capabilities: SinkCapabilities
+  writes(config: z.output<Config>): readonly string[]
+  create(config: z.output<Config>, context: SinkContext<Connection>): Sink
+  /** Only where dead letters can go to this kind of connection. */
+  deadLetters?(topic: string, context: PluginContext<Connection>): DeadLetterWriter
+}
+
+export interface SinkContext<Connection = unknown> extends PluginContext<Connection> {
+  /** Makes a format for `value:` or `key:` of the sink's config. */
+  format(spec: { readonly format: string; readonly config: unknown }, part: 'key' | 'value', topic: string): Format
+  /** Topics of the flow's source. */
+  readonly sourceTopics: readonly string[]
+}
+
+export interface TransformDeclaration<Config extends z.ZodType = z.ZodType> extends DeclarationBase<Config> {
+  readonly kind: 'transform'
+  readonly capabilities: { readonly stateful: boolean }
+  create(config: z.output<Config>, context: PluginContext): Transform
+}
+
+export interface FormatDeclaration<Config extends z.ZodType = z.ZodType> extends DeclarationBase<Config> {
+  readonly kind: 'format'
+  readonly capabilities: { readonly encodes: boolean; readonly needs_registry: boolean }
+  create(config: z.output<Config>, context: FormatContext): Format
+}
+
+export type Declaration = ConnectionDeclaration | SourceDeclaration | SinkDeclaration | TransformDeclaration | FormatDeclaration
+
+/**
+ * The `define` functions only give the config its type. They return the declaration with that type erased, which is what the
+ * registry holds: the loader has validated the config by the same declaration before `create` sees it.
+ */
+export const defineConnection = <C extends z.ZodType>(d: Omit<ConnectionDeclaration<C>, 'kind'>): ConnectionDeclaration =>
+  erase({ ...d, kind: 'connection' })
+export const defineSource = <C extends z.ZodType, N = unknown>(d: Omit<SourceDeclaration<C, N>, 'kind'>): SourceDeclaration =>
+  erase({ ...d, kind: 'source' })
+export const defineSink = <C extends z.ZodType, N = unknown>(d: Omit<SinkDeclaration<C, N>, 'kind'>): SinkDeclaration =>
+  erase({ ...d, kind: 'sink' })
+export const defineTransform = <C extends z.ZodType>(d: Omit<TransformDeclaration<C>, 'kind'>): TransformDeclaration =>
+  erase({ ...d, kind: 'transform' })
+export const defineFormat = <C extends z.ZodType>(d: Omit<FormatDeclaration<C>, 'kind'>): FormatDeclaration =>
+  erase({ ...d, kind: 'format' })
+
+const erase = <D extends Declaration>(declaration: unknown): D => declaration as D
+
+export { liveRows } from './batch'
+export type { Column } from './column'
+export { createColumn } from './column'
+export { ConnectError } from './errors'
+export * as fields from './fields'
+export { takeBatch } from './take'
+export type { Batch, ColumnBlock, OffsetRange, RawRecord, RecordBlock, Schema, TopicPartition }

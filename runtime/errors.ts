@@ -135,9 +135,9 @@ export const ERRORS = {
     hint: 'a dead letter could not be written, so the flow stopped before it',
   },
   P004_REJECTED: { retriable: false, exit: 1, hint: 'set on_error: {dead_letter: TOPIC} to set such records aside and go on' },
-  P005_SESSION_OVER: { retriable: true, exit: 1, hint: 'the group was rebalanced' },
+  P005_SESSION_OVER: { retriable: false, exit: 1, hint: 'the group was rebalanced' },
   P006_POSITION_TOO_LARGE: { retriable: false, exit: 1, hint: 'fewer topics or more lanes' },
-  P007_RESULT_UNKNOWN: { retriable: true, exit: 1, hint: 'the outcome of a transaction is not known; it is looked up' },
+  P007_RESULT_UNKNOWN: { retriable: false, exit: 1, hint: 'the outcome of a transaction is not known; it is looked up' },
 
   // runtime
   R001_INTERNAL: { retriable: false, exit: 1, hint: 'this is a bug; please report it with the message' },

@@ -204,7 +204,7 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     metrics: d => [move('olap_connect_records_slow_path_total', { ...flowOf(d), reason: d.reason }, d.rows)],
   },
   retrying: {
-    level: 'warn',
+    level: 'info',
     text: d => `${d.flow}: ${d.stage}: ${d.code}: ${d.message}; again in ${d.in_ms} ms`,
     metrics: d => [move('olap_connect_retries_total', { ...flowOf(d), stage: d.stage, code: d.code }, 1)],
   },

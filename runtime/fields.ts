@@ -94,8 +94,8 @@ const columnSource = () =>
   z
     .string()
     .regex(
-      /^(key(\..+)?|timestamp|topic|partition|offset|connection|header\..+|headers)$/,
-      'expected key, key.<field>, timestamp, topic, partition, offset, connection, headers or header.<name>',
+      /^(key(\.[^?]+)?|timestamp|topic|partition|offset|connection|headers|header\.[^?]+)\??$/,
+      'expected key, key.<field>, timestamp, topic, partition, offset, connection, headers or header.<name>, with a trailing ? where null is allowed',
     )
 
 /** Options of every source that delivers undecoded records; the engine's decode stage reads them. */

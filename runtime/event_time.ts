@@ -1,0 +1,96 @@
+import type { Batch, Rejection } from './batch'
+import { type Column, I32Column, I64Column } from './column'
+import { ConnectError } from './errors'
+import { partitionKey } from './origin'
+import type { EventTimeOptions } from './plugin'
+import { fieldIndex, type Schema, TICKS_PER_MS } from './schema'
+import { takeBatch } from './take'
+
+/** A dense batch with its event times judged: rows too far ahead are rejected. */
+export interface Timed {
+  readonly batch: Batch
+  /** Milliseconds behind the largest event time seen so far in the row's own partition, row for row; null without event time. */
+  readonly behind: Float64Array | null
+  /** Largest event time (ms) per partition key after this batch. */
+  readonly watermarks: ReadonlyMap<string, number>
+}
+
+/**
+ * Which records count in a window must be a function of the log, not of timing. So each row carries how far it lies behind the
+ * largest event time before it in its own source partition, starting from the value committed with the position: live, replay and
+ * backfill then compute the same. A row more than `maxAhead` after its record's own timestamp is rejected and never moves it.
+ */
+export class EventTime {
+  readonly #index: number
+  readonly #ticks: number
+  readonly #maxAhead: number | null
+
+  constructor(schema: Schema, options: EventTimeOptions) {
+    this.#index = fieldIndex(schema, options.column)
+    const type = schema.fields[this.#index]?.type
+    if (!type) throw new ConnectError('C015_UNKNOWN_COLUMN', `time: there is no column "${options.column}"`)
+    if (type.kind !== 'timestamp' && type.kind !== 'date') {
+      throw new ConnectError('C020_TYPE_MISMATCH', `time: "${options.column}" is ${type.kind}, a timestamp or date is needed`)
+    }
+    if (schema.fields[this.#index].nullable) {
+      throw new ConnectError('C020_TYPE_MISMATCH', `time: "${options.column}" may be null; an event time must be there`, {
+        hint: 'filter the rows without it and cast the column to a type without ?',
+      })
+    }
+    this.#ticks = type.kind === 'date' ? 1 / 86_400_000 : TICKS_PER_MS[type.unit]
+    this.#maxAhead = options.maxAhead
+  }
+
+  /** `watermarks`: per partition key, before this batch. */
+  judge(batch: Batch, watermarks: ReadonlyMap<string, number>, plugin: string): Timed {
+    const times = this.#milliseconds(batch.columns[this.#index], batch.length)
+    const { judged, dense } = this.#rejectAhead(batch, times, plugin)
+    const kept = dense ?? times
+    const { range } = judged.rows
+    const keys = judged.origin.ranges.map(partitionKey)
+    const largest = keys.map(k => watermarks.get(k) ?? Number.NEGATIVE_INFINITY)
+    const behind = new Float64Array(judged.length)
+    for (let i = 0; i < judged.length; i++) {
+      const r = range[i]
+      const t = kept[i]
+      if (t > largest[r]) largest[r] = t
+      behind[i] = largest[r] - t
+    }
+    const after = new Map(watermarks)
+    keys.forEach((key, i) => {
+      if (largest[i] > Number.NEGATIVE_INFINITY) after.set(key, largest[i])
+    })
+    return { batch: judged, behind, watermarks: after }
+  }
+
+  #milliseconds(column: Column, length: number): Float64Array {
+    const out = new Float64Array(length)
+    const scale = 1 / this.#ticks
+    if (column instanceof I64Column) for (let i = 0; i < length; i++) out[i] = Math.floor(column.number(i) * scale)
+    else if (column instanceof I32Column) for (let i = 0; i < length; i++) out[i] = column.values[i] * scale
+    return out
+  }
+
+  #rejectAhead(batch: Batch, times: Float64Array, plugin: string): { judged: Batch; dense: Float64Array | null } {
+    const max = this.#maxAhead
+    if (max === null) return { judged: batch, dense: null }
+    const { timestamp } = batch.rows
+    const late: number[] = []
+    for (let i = 0; i < batch.length; i++) if (timestamp[i] >= 0 && times[i] - timestamp[i] > max) late.push(i)
+    if (late.length === 0) return { judged: batch, dense: null }
+    const rejected: Rejection[] = late.map(row => ({
+      stage: 'event_time',
+      plugin,
+      error: new ConnectError(
+        'D009_TOO_FAR_AHEAD',
+        `the event time ${new Date(times[row]).toISOString()} is ${Math.round((times[row] - timestamp[row]) / 1000)} s after the record's own timestamp`,
+        { stage: 'event_time' },
+      ),
+      record: batch.raw(row),
+    }))
+    const gone = new Set(late)
+    const selection = Int32Array.from(Array.from({ length: batch.length }, (_, i) => i).filter(i => !gone.has(i)))
+    const judged = takeBatch({ ...batch, selection, rejected: [...batch.rejected, ...rejected] })
+    return { judged, dense: Float64Array.from(selection, row => times[row]) }
+  }
+}

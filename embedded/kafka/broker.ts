@@ -5,7 +5,6 @@ import { FolderLock } from './folder_lock'
 import { Groups } from './groups/groups'
 import { Journal } from './journal'
 import type { BrokerOptions } from './options'
-import { type Listener, listen } from './server'
 import type { StateEvent } from './state'
 import { Topics } from './topics/topics'
 import { Transactions } from './transactions/transactions'
@@ -16,13 +15,13 @@ export interface Node {
   readonly port: number
 }
 
-const HOST = '127.0.0.1'
+export const HOST = '127.0.0.1'
 const NODE_ID = 1
 
 /**
  * One broker over one data folder: topics, groups, transactions, and the journal that all three record their changes in.
- * Start order matters: the journal is replayed first, then logs are opened, then decided transactions are finished in them, and only
- * then does the listener open.
+ * Start order matters: the journal is replayed first, then logs are opened, then decided transactions are finished in them. Only a
+ * broker that is whole is given to a listener.
  */
 export class Broker {
   readonly options: BrokerOptions
@@ -35,9 +34,10 @@ export class Broker {
   readonly #journal: Journal
   readonly #retention: NodeJS.Timeout
   #clusterId = randomBytes(16).toString('base64url')
-  #listener: Listener | undefined
+  #port = 0
 
-  private constructor(options: BrokerOptions, log: (line: string) => void) {
+  /** Opens the folder. Throws FolderInUse. */
+  constructor(options: BrokerOptions, log: (line: string) => void) {
     this.options = options
     this.log = log
     mkdirSync(options.dataFolder, { recursive: true })
@@ -52,18 +52,6 @@ export class Broker {
     this.groups.open()
     this.transactions.open()
     this.#retention = setInterval(() => this.topics.enforceRetention(Date.now()), options.retentionCheckMs)
-  }
-
-  /** Opens the folder and listens. Throws FolderInUse, or the system's error where the port cannot be had. */
-  static async start(options: BrokerOptions, log: (line: string) => void): Promise<Broker> {
-    const broker = new Broker(options, log)
-    try {
-      broker.#listener = await listen(broker, HOST, options.port)
-    } catch (error) {
-      await broker.close()
-      throw error
-    }
-    return broker
   }
 
   #restore(event: StateEvent): void {
@@ -85,7 +73,12 @@ export class Broker {
   }
 
   get node(): Node {
-    return { id: NODE_ID, host: HOST, port: this.#listener?.port ?? this.options.port }
+    return { id: NODE_ID, host: HOST, port: this.#port }
+  }
+
+  /** Tells the broker the port that clients are sent to. */
+  advertise(port: number): void {
+    this.#port = port
   }
 
   /** Deletes a topic and what groups have committed for it. */
@@ -109,10 +102,9 @@ export class Broker {
     }
   }
 
-  /** Ends all connections, then releases files and folder. */
-  async close(): Promise<void> {
+  /** Ends all timers and releases files and folder; the listener must be closed before. */
+  close(): void {
     clearInterval(this.#retention)
-    await this.#listener?.close()
     this.groups.close()
     this.transactions.close()
     this.topics.close()

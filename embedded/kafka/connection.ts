@@ -46,7 +46,8 @@ export class Connection {
         this.#queuedBytes += frame.length
       }
     } catch (error) {
-      return this.#drop(error)
+      this.#drop(error)
+      return
     }
     if (this.#queuedBytes > READ_AHEAD_BYTES) this.#socket.pause()
     if (!this.#answering) void this.#answerAll()

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
-import { Broker } from './broker'
 import { FolderInUse } from './folder_lock'
 import { type BrokerOptions, DEFAULT_OPTIONS } from './options'
+import { startBroker } from './start'
 
 const USAGE = `usage: main.js --data DIR [--port N] [--default-partitions N] [--no-auto-create] [--min-session-timeout-ms N]
                [--retention-check-ms N] [--exit-with-parent]`
@@ -53,7 +53,7 @@ const log = (line: string): void => {
 
 const main = async (): Promise<void> => {
   const { options, exitWithParent } = readArguments(process.argv.slice(2))
-  const broker = await Broker.start(options, log)
+  const broker = await startBroker(options, log)
   let stopping = false
   const stop = (): void => {
     if (stopping) return
@@ -70,8 +70,7 @@ const main = async (): Promise<void> => {
   process.on('SIGINT', stop)
   if (exitWithParent) process.stdin.on('end', stop).on('error', stop).resume()
   log('a development broker: one node, no replication, no TLS, no authentication, no fsync. Not for production.')
-  const { host, port } = broker.node
-  process.stdout.write(`${JSON.stringify({ event: 'ready', service: 'kafka', address: `${host}:${port}`, pid: process.pid })}\n`)
+  process.stdout.write(`${JSON.stringify({ event: 'ready', service: 'kafka', address: broker.address, pid: process.pid })}\n`)
 }
 
 const isUsage = (error: unknown): boolean => {

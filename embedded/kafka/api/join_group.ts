@@ -1,10 +1,7 @@
 import { ErrorCode } from '../errors'
 import type { JoinResult } from '../groups/member'
+import { refusedJoin } from '../groups/requests'
 import type { Api } from './api'
-
-const refused = (error: ErrorCode, memberId: string): JoinResult => {
-  return { error, generation: -1, protocolType: null, protocol: null, leader: '', memberId, members: [] }
-}
 
 export const joinGroup: Api = {
   key: 11,
@@ -28,12 +25,12 @@ export const joinGroup: Api = {
 
     const { minSessionTimeoutMs, maxSessionTimeoutMs } = broker.groups.options
     const join = async (): Promise<JoinResult> => {
-      if (groupId === '') return refused(ErrorCode.INVALID_GROUP_ID, memberId)
+      if (groupId === '') return refusedJoin(ErrorCode.INVALID_GROUP_ID, memberId)
       if (sessionTimeoutMs < minSessionTimeoutMs || sessionTimeoutMs > maxSessionTimeoutMs) {
-        return refused(ErrorCode.INVALID_SESSION_TIMEOUT, memberId)
+        return refusedJoin(ErrorCode.INVALID_SESSION_TIMEOUT, memberId)
       }
       const group = memberId === '' ? broker.groups.getOrCreate(groupId) : broker.groups.get(groupId)
-      if (group === undefined) return refused(ErrorCode.UNKNOWN_MEMBER_ID, memberId)
+      if (group === undefined) return refusedJoin(ErrorCode.UNKNOWN_MEMBER_ID, memberId)
       const identity = { memberId, instanceId, clientId, host, idFirst: version >= 4 }
       return group.join({ ...identity, sessionTimeoutMs, rebalanceTimeoutMs, protocolType, protocols })
     }

@@ -1,8 +1,6 @@
 import { ErrorCode } from '../errors'
-import type { SyncResult } from '../groups/member'
+import { refusedSync } from '../groups/requests'
 import type { Api } from './api'
-
-const refused = (error: ErrorCode): SyncResult => ({ error, protocolType: null, protocol: null, assignment: Buffer.alloc(0) })
 
 export const syncGroup: Api = {
   key: 14,
@@ -26,7 +24,7 @@ export const syncGroup: Api = {
     const group = broker.groups.get(groupId)
     const request = { memberId, instanceId, generation, protocolType, protocol, assignments }
     const unknown = groupId === '' ? ErrorCode.INVALID_GROUP_ID : ErrorCode.UNKNOWN_MEMBER_ID
-    const result = group === undefined ? refused(unknown) : await group.sync(request)
+    const result = group === undefined ? refusedSync(unknown) : await group.sync(request)
 
     if (version >= 1) reply.int32(0)
     reply.int16(result.error)

@@ -1,52 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { ErrorCode } from '../errors'
 import type { StoredSession } from '../state'
-import { type JoinResult, Member, type Protocol, type SyncResult } from './member'
+import { type JoinResult, Member, type SyncResult } from './member'
+import { type CommitIdentity, type JoinRequest, NO_BYTES, refusedJoin, refusedSync, type SyncRequest } from './requests'
 
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
-
-export interface JoinRequest {
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly clientId: string
-  readonly host: string
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  readonly protocolType: string
-  readonly protocols: readonly Protocol[]
-  /** From JoinGroup v4: a new dynamic member is given its id first and joins with it (KIP-394). */
-  readonly idFirst: boolean
-}
-
-export interface SyncRequest {
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly generation: number
-  readonly protocolType: string | null
-  readonly protocol: string | null
-  readonly assignments: ReadonlyMap<string, Buffer>
-}
-
-export interface CommitIdentity {
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly generation: number
-  readonly transactional: boolean
-}
 
 export interface GroupOptions {
   readonly initialRebalanceDelayMs: number
   /** Called whenever a rebalance has ended, with what a restart must find again. */
   readonly stored: (session: StoredSession) => void
 }
-
-const NO_BYTES = Buffer.alloc(0)
-
-const refusedJoin = (error: ErrorCode, memberId: string): JoinResult => {
-  return { error, generation: -1, protocolType: null, protocol: null, leader: '', memberId, members: [] }
-}
-
-const refusedSync = (error: ErrorCode): SyncResult => ({ error, protocolType: null, protocol: null, assignment: NO_BYTES })
 
 /**
  * The classic consumer group protocol, state by state as Apache Kafka's GroupCoordinator has it: members join, the first is leader,
@@ -114,77 +78,79 @@ export class Group {
     }
   }
 
-  join(request: JoinRequest): Promise<JoinResult> {
-    return new Promise(answer => this.#join(request, answer))
-  }
-
-  #join(request: JoinRequest, answer: (result: JoinResult) => void): void {
+  /** Answers when the rebalance that it starts or takes part in has gathered the members. */
+  async join(request: JoinRequest): Promise<JoinResult> {
     const { memberId } = request
-    if (this.#state === 'Dead') return answer(refusedJoin(ErrorCode.COORDINATOR_NOT_AVAILABLE, memberId))
-    if (!this.#speaks(request)) return answer(refusedJoin(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, memberId))
-    if (memberId === '') return this.#joinNew(request, answer)
+    if (this.#state === 'Dead') return refusedJoin(ErrorCode.COORDINATOR_NOT_AVAILABLE, memberId)
+    if (!this.#speaks(request)) return refusedJoin(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, memberId)
+    if (memberId === '') return this.#joinNew(request)
     const pending = this.#pending.get(memberId)
     if (pending !== undefined) {
       clearTimeout(pending)
       this.#pending.delete(memberId)
-      return this.#admit(memberId, request, answer)
+      return this.#admit(memberId, request)
     }
     const refusal = this.#checkMember(memberId, request.instanceId)
     const member = this.#members.get(memberId)
-    if (refusal !== ErrorCode.NONE || member === undefined) return answer(refusedJoin(refusal, memberId))
+    if (refusal !== ErrorCode.NONE || member === undefined) return refusedJoin(refusal, memberId)
     const unchanged = member.hasSameProtocols(request.protocols)
     const repeated = this.#state === 'CompletingRebalance' && unchanged
     // a follower may join again at will; a leader does so to start a rebalance, because only it may see that one is needed
     const idle = this.#state === 'Stable' && unchanged && memberId !== this.#leader
     if (repeated || idle) {
       this.#alive(member)
-      return answer(this.#joined(member))
+      return this.#joined(member)
     }
     member.sessionTimeoutMs = request.sessionTimeoutMs
     member.rebalanceTimeoutMs = request.rebalanceTimeoutMs
     member.protocols = request.protocols
-    this.#holdJoin(member, answer)
-    this.#prepareRebalance()
+    return this.#rejoin(member)
   }
 
-  #joinNew(request: JoinRequest, answer: (result: JoinResult) => void): void {
+  async #joinNew(request: JoinRequest): Promise<JoinResult> {
     const id = `${request.instanceId ?? request.clientId}-${randomUUID()}`
     const known = request.instanceId === null ? undefined : this.#static.get(request.instanceId)
-    if (known !== undefined) return this.#replaceStatic(known, id, request, answer)
-    if (!request.idFirst || request.instanceId !== null) return this.#admit(id, request, answer)
+    if (known !== undefined) return this.#replaceStatic(known, id, request)
+    if (!request.idFirst || request.instanceId !== null) return this.#admit(id, request)
     const forget = (): void => {
       this.#pending.delete(id)
       this.#tryCompleteJoin()
     }
     this.#pending.set(id, setTimeout(forget, request.sessionTimeoutMs))
-    answer(refusedJoin(ErrorCode.MEMBER_ID_REQUIRED, id))
+    return refusedJoin(ErrorCode.MEMBER_ID_REQUIRED, id)
   }
 
   /** A static member came back under a new id: the old one is fenced, and if nothing changed the group goes on without a rebalance. */
-  #replaceStatic(oldId: string, id: string, request: JoinRequest, answer: (result: JoinResult) => void): void {
+  async #replaceStatic(oldId: string, id: string, request: JoinRequest): Promise<JoinResult> {
     const old = this.#members.get(oldId)
     old?.awaitingJoin?.(refusedJoin(ErrorCode.FENCED_INSTANCE_ID, oldId))
     old?.awaitingSync?.(refusedSync(ErrorCode.FENCED_INSTANCE_ID))
-    const unchanged = this.#state === 'Stable' && old !== undefined && old.hasSameProtocols(request.protocols)
+    const unchanged = this.#state === 'Stable' && old?.hasSameProtocols(request.protocols) === true
     const wasLeader = this.#leader === oldId
     this.#drop(oldId)
     const member = this.#add(new Member({ ...request, id }))
     if (old !== undefined) member.assignment = old.assignment
     if (wasLeader) this.#leader = id
-    if (unchanged) {
-      this.#options.stored(this.session)
-      return answer(this.#joined(member))
-    }
-    this.#holdJoin(member, answer)
-    this.#prepareRebalance()
+    if (!unchanged) return this.#rejoin(member)
+    this.#options.stored(this.session)
+    return this.#joined(member)
   }
 
-  #admit(id: string, request: JoinRequest, answer: (result: JoinResult) => void): void {
+  #admit(id: string, request: JoinRequest): Promise<JoinResult> {
     const member = this.#add(new Member({ ...request, id }))
-    if (this.#state === 'Empty') this.#protocolType = request.protocolType
+    if (this.#members.size === 1) this.#protocolType = request.protocolType
     this.#leader ??= id
-    this.#holdJoin(member, answer)
+    return this.#rejoin(member)
+  }
+
+  /** Holds the member's request until the joining phase is over. */
+  #rejoin(member: Member): Promise<JoinResult> {
+    member.awaitingJoin?.(refusedJoin(ErrorCode.REBALANCE_IN_PROGRESS, member.id))
+    const joined = new Promise<JoinResult>(answer => {
+      member.awaitingJoin = answer
+    })
     this.#prepareRebalance()
+    return joined
   }
 
   #speaks({ protocolType, protocols }: JoinRequest): boolean {
@@ -224,8 +190,8 @@ export class Group {
 
   /** A member whose request is held here cannot send heartbeats, so it is alive as long as it waits. */
   #expire(member: Member): void {
-    if (member.awaitingJoin !== undefined || member.awaitingSync !== undefined) return this.#alive(member)
-    this.#remove(member.id)
+    if (member.awaitingJoin !== undefined || member.awaitingSync !== undefined) this.#alive(member)
+    else this.#remove(member.id)
   }
 
   #remove(id: string): void {
@@ -237,13 +203,11 @@ export class Group {
     else this.#prepareRebalance()
   }
 
-  #holdJoin(member: Member, answer: (result: JoinResult) => void): void {
-    member.awaitingJoin?.(refusedJoin(ErrorCode.REBALANCE_IN_PROGRESS, member.id))
-    member.awaitingJoin = answer
-  }
-
   #prepareRebalance(): void {
-    if (this.#state === 'PreparingRebalance') return this.#tryCompleteJoin()
+    if (this.#state === 'PreparingRebalance') {
+      this.#tryCompleteJoin()
+      return
+    }
     const initial = this.#state === 'Empty'
     for (const member of this.#members.values()) {
       member.awaitingSync?.(refusedSync(ErrorCode.REBALANCE_IN_PROGRESS))
@@ -326,24 +290,24 @@ export class Group {
     }
   }
 
-  sync(request: SyncRequest): Promise<SyncResult> {
-    return new Promise(answer => this.#sync(request, answer))
-  }
-
-  #sync(request: SyncRequest, answer: (result: SyncResult) => void): void {
+  /** Answers with the member's assignment once the leader has sent all of them. */
+  async sync(request: SyncRequest): Promise<SyncResult> {
     const refusal = this.#checkSession(request)
     const member = this.#members.get(request.memberId)
-    if (refusal !== ErrorCode.NONE || member === undefined) return answer(refusedSync(refusal))
+    if (refusal !== ErrorCode.NONE || member === undefined) return refusedSync(refusal)
     const differs = (sent: string | null, own: string | null): boolean => sent !== null && sent !== own
     if (differs(request.protocolType, this.#protocolType) || differs(request.protocol, this.#protocol)) {
-      return answer(refusedSync(ErrorCode.INCONSISTENT_GROUP_PROTOCOL))
+      return refusedSync(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
     }
-    if (this.#state === 'PreparingRebalance') return answer(refusedSync(ErrorCode.REBALANCE_IN_PROGRESS))
+    if (this.#state === 'PreparingRebalance') return refusedSync(ErrorCode.REBALANCE_IN_PROGRESS)
     this.#alive(member)
-    if (this.#state === 'Stable') return answer(this.#synced(member))
+    if (this.#state === 'Stable') return this.#synced(member)
     member.awaitingSync?.(refusedSync(ErrorCode.REBALANCE_IN_PROGRESS))
-    member.awaitingSync = answer
+    const synced = new Promise<SyncResult>(answer => {
+      member.awaitingSync = answer
+    })
     if (member.id === this.#leader) this.#assign(request.assignments)
+    return synced
   }
 
   #assign(assignments: ReadonlyMap<string, Buffer>): void {

@@ -60,11 +60,11 @@ export interface TopicSettings extends LogSettings {
 
 /** Throws INVALID_CONFIG for an unknown name or a value outside its type and range. */
 export const checkTopicConfig = (name: string, value: string): void => {
+  const key = TOPIC_CONFIGS[name]
+  if (key === undefined) throw new ProtocolError(ErrorCode.INVALID_CONFIG, `${name}: unknown topic config`)
   const refuse = (reason: string): never => {
     throw new ProtocolError(ErrorCode.INVALID_CONFIG, `${name}: ${reason}`)
   }
-  const key = TOPIC_CONFIGS[name]
-  if (key === undefined) return refuse('unknown topic config')
   if (key.type === 'boolean' && value !== 'true' && value !== 'false') refuse(`'${value}' is neither true nor false`)
   if (key.type === 'int' || key.type === 'long') {
     if (!/^-?\d{1,19}$/.test(value.trim())) refuse(`'${value}' is not a whole number`)

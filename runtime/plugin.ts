@@ -81,7 +81,7 @@ export interface LaneReader {
   startOffsets(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>
   /** Begins delivery at these offsets, one for each partition of the lane. Called once, before the first poll. */
   begin(next: ReadonlyMap<string, number>): void
-  /** Null: the input is bounded and this lane has delivered all of it. */
+  /** Null: the input is bounded and this lane has delivered all of it. Rejects with the signal's reason when it aborts. */
   poll(signal: AbortSignal): Promise<readonly Chunk[] | null>
   /** Stops fetching while the engine holds enough; `resume` ends it. Never blocks. */
   pause(partitions: readonly TopicPartition[]): void
@@ -273,6 +273,8 @@ export interface PluginContext<Connection = unknown> {
   readonly events: Emitter
   /** Bytes this flow may hold in memory, read but not yet written. */
   readonly memory: number
+  /** Prints text and resolves when more may be printed; absent where there is no standard output to print to. */
+  readonly stdout?: (text: string) => Promise<void>
 }
 
 /** What a format is given. The registry is that of the connection of the source or sink it serves. */

@@ -1,0 +1,5 @@
+import type { Declaration } from '../runtime/plugin'
+import { generateConnector } from './generate/plugin'
+
+/** Every connector of the product. There is no other place where one is made known. */
+export const connectors: readonly Declaration[] = [generateConnector]

@@ -233,8 +233,19 @@ export interface TransactionLane {
    * Rows and positions in one transaction. Throws P007_RESULT_UNKNOWN where it cannot be told whether it happened (the engine
    * opens the lane again, which fences, and reads the position), K006_FENCED when another worker took over.
    */
-  write(batch: Batch, options: { readonly positions: readonly Position[]; readonly signal: AbortSignal }): Promise<WriteResult>
+  write(batch: Batch, options: TransactionWrite): Promise<WriteResult>
   close(): Promise<void>
+}
+
+export interface TransactionWrite {
+  /** Stored with the rows, in the same transaction. */
+  readonly positions: readonly Position[]
+  /**
+   * The sink calls this once per attempt, with the rows it cannot write (none: an empty list), and awaits it before it commits:
+   * the position passes these rows, so their dead letters must be durable first. If it throws, the transaction is aborted.
+   */
+  settle(failed: WriteResult['failed']): Promise<void>
+  readonly signal: AbortSignal
 }
 
 /** Where rejected records go. At least once; `id` is topic|partition|offset. A throw stops the flow before the record. */
@@ -351,6 +362,8 @@ export interface SourceDeclaration<Config extends z.ZodType = z.ZodType, Connect
   readonly capabilities: SourceCapabilities
   /** True if the input ends by itself with this config. */
   bounded(config: z.output<Config>): boolean
+  /** True if this config gives input for ever with no end that a run could catch up with. Absent: never. */
+  endless?(config: z.output<Config>): boolean
   /** What it reads, as names that a sink's `writes` may equal: lets the engine order bounded runs and name subjects. */
   reads(config: z.output<Config>): readonly string[]
   create(config: z.output<Config>, context: PluginContext<Connection>): Source

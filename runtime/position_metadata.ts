@@ -32,6 +32,8 @@ export interface PendingRange {
   readonly to: number
   /** When it was named, ms since 1970. */
   readonly t: number
+  /** Largest event time (ms) once this batch is settled, for a partition that is advanced past it without a replay. */
+  readonly wa?: number
 }
 
 /** Short keys: a lane of 60 partitions commits 60 of these in one request. */
@@ -45,6 +47,7 @@ export function encodeMetadata(m: PositionMetadata): string {
     ...(m.e ? { e: m.e } : {}),
     ...(m.wm === undefined ? {} : { wm: m.wm }),
     ...(pending ? { b: pending.b, n: pending.n, p: [pending.from, pending.to], t: pending.t } : {}),
+    ...(pending?.wa === undefined ? {} : { wa: pending.wa }),
   })
 }
 
@@ -76,7 +79,16 @@ export function decodeMetadata(key: string, committed: Committed): PositionMetad
     e: typeof m.e === 'number' ? m.e : 0,
     ...(typeof m.wm === 'number' ? { wm: m.wm } : {}),
     ...(range && typeof m.b === 'number' && typeof m.n === 'number'
-      ? { pending: { b: m.b, n: m.n, from: range[0], to: range[1], t: typeof m.t === 'number' ? m.t : 0 } }
+      ? {
+          pending: {
+            b: m.b,
+            n: m.n,
+            from: range[0],
+            to: range[1],
+            t: typeof m.t === 'number' ? m.t : 0,
+            ...(typeof m.wa === 'number' ? { wa: m.wa } : {}),
+          },
+        }
       : {}),
   }
 }

@@ -1,0 +1,349 @@
+import type { Rejection } from './batch'
+import type { Clock } from './clock'
+import { columnsStage, type DecodeStage, recordsStage } from './decode'
+import { asConnectError, ConnectError } from './errors'
+import type { Emitter, EventData, EventName } from './events'
+import { EventTime } from './event_time'
+import type { Flush, RawSourceOptions } from './fields'
+import type { EngineHooks } from './hooks'
+import { runLane } from './lane'
+import type { Prepared } from './pipeline'
+import type { ApplyContext, Block, Chunk, DeadLetterWriter, Format, Session, Sink, Source, Transform, WriteResult } from './plugin'
+import { needsKey } from './record_columns'
+import { anySignal, type RetryContext, retrying } from './retry'
+import type { Schema } from './schema'
+import type { FlowSpec } from './spec'
+import type { StageName } from './stage_name'
+import { FlowStats } from './stats'
+
+/** The instances a flow is made of; created by `stages.ts`, opened and closed by the flow. */
+export interface FlowParts {
+  readonly spec: FlowSpec
+  readonly pipeline: string
+  readonly source: Source
+  /** Value and key formats and their options; null where the source delivers typed columns. */
+  readonly records: { readonly value: Format; readonly key: Format; readonly options: RawSourceOptions } | null
+  readonly transforms: readonly { readonly name: string; readonly at: string; readonly transform: Transform }[]
+  readonly sink: Sink
+  readonly deadLetters: DeadLetterWriter | null
+  readonly flush: Flush
+  /** Bytes this flow may hold. */
+  readonly memory: number
+}
+
+export interface FlowEnvironment {
+  readonly events: Emitter
+  readonly clock: Clock
+  readonly hooks: EngineHooks
+  /** Graceful stop: read no more, finish what is in hand. */
+  readonly drain: AbortSignal
+  /** Hard stop. */
+  readonly abort: AbortSignal
+  /** Resolves true once no more input will come to this flow's source (bounded runs), false if that never happens. */
+  inputComplete(signal: AbortSignal): Promise<boolean>
+}
+
+export type FlowEnd = 'done' | 'stopped'
+
+type BoundTransform = { apply(batch: Parameters<Transform['apply']>[0], signal: AbortSignal): ReturnType<Transform['apply']> }
+
+/** One run of a flow, from open to close. What its lanes share lives here. */
+export class FlowRun {
+  readonly spec: FlowSpec
+  readonly pipeline: string
+  readonly sink: Sink
+  readonly deadLetters: DeadLetterWriter | null
+  readonly flush: Flush
+  readonly clock: Clock
+  readonly hooks: EngineHooks
+  readonly drain: AbortSignal
+  readonly abort: AbortSignal
+  readonly lanes: number
+  transforms: readonly BoundTransform[] = []
+  eventTime: EventTime | null = null
+  readonly #parts: FlowParts
+  readonly #environment: FlowEnvironment
+  readonly #bound = new AbortController()
+  readonly #stats: FlowStats
+  #decode: DecodeStage | null = null
+  #binding: Promise<void> | null = null
+
+  constructor(parts: FlowParts, environment: FlowEnvironment, stats: FlowStats) {
+    this.#parts = parts
+    this.#environment = environment
+    this.#stats = stats
+    this.spec = parts.spec
+    this.pipeline = parts.pipeline
+    this.sink = parts.sink
+    this.deadLetters = parts.deadLetters
+    this.flush = parts.flush
+    this.clock = environment.clock
+    this.hooks = environment.hooks
+    this.drain = environment.drain
+    this.abort = environment.abort
+    this.lanes = parts.spec.lanes
+  }
+
+  /** True once the schema is known and sink and transforms are bound to it. */
+  get bound(): boolean {
+    return this.#bound.signal.aborted
+  }
+
+  /** Aborts when `bound` turns true. */
+  get boundSignal(): AbortSignal {
+    return this.#bound.signal
+  }
+
+  get decode(): DecodeStage {
+    if (!this.#decode) throw new ConnectError('R001_INTERNAL', 'the flow is not bound to a schema')
+    return this.#decode
+  }
+
+  get laneMemory(): number {
+    return Math.max(1, Math.floor(this.#parts.memory / this.lanes))
+  }
+
+  emit<N extends EventName>(name: N, data: Omit<EventData[N], 'pipeline' | 'flow'>): void {
+    this.#environment.events.emit(name, { pipeline: this.pipeline, flow: this.spec.name, ...data } as EventData[N])
+  }
+
+  retryContext(stage: StageName, signal: AbortSignal): RetryContext {
+    return { pipeline: this.pipeline, flow: this.spec.name, stage, events: this.#environment.events, clock: this.clock, signal }
+  }
+
+  whenInputIsComplete(signal: AbortSignal): Promise<boolean> {
+    return this.#environment.inputComplete(signal)
+  }
+
+  /** Opens everything, runs sessions until the input ends or a stop is asked for, closes everything. */
+  async run(): Promise<FlowEnd> {
+    const { spec } = this
+    this.emit('flow_started', { source: spec.source.type, sink: spec.sink.type, lanes: this.lanes })
+    try {
+      await this.#open()
+      return await this.#sessions()
+    } catch (error) {
+      if (this.drain.aborted && isAbort(error, this.drain)) return 'stopped'
+      throw error
+    } finally {
+      await this.#close()
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { signal, release } = anySignal(this.drain, this.abort)
+    try {
+      const schema = await retrying(this.retryContext('read', signal), () => this.#parts.source.open(signal))
+      if (this.deadLetters) {
+        const letters = this.deadLetters
+        await retrying(this.retryContext('dead_letter', signal), () => letters.open(signal))
+      }
+      const { records } = this.#parts
+      if (!records) {
+        if (!schema) throw new ConnectError('R001_INTERNAL', `the source ${this.spec.source.type} gave no schema`)
+        await this.#bind(columnsStage(schema, this.spec.source.type), signal)
+        return
+      }
+      const value = await retrying(this.retryContext('decode', signal), () => records.value.open(signal))
+      const key = needsKey(records.options) ? await retrying(this.retryContext('decode', signal), () => records.key.open(signal)) : null
+      if (value && (key || !needsKey(records.options))) await this.#bindRecords(value, key, signal)
+    } finally {
+      release()
+    }
+  }
+
+  /** Binds to the schema that a first block shows. Several lanes may ask; the first does it. */
+  async bindTo(block: Block, signal: AbortSignal): Promise<void> {
+    const { records } = this.#parts
+    if (!records || block.kind !== 'records') throw new ConnectError('R001_INTERNAL', 'a typed source needs no inference')
+    this.#binding ??= (async () => {
+      const context = this.retryContext('decode', signal)
+      const value = (await retrying(context, () => records.value.open(signal))) ?? (await retrying(context, () => records.value.infer(block, 'value', signal)))
+      const key = needsKey(records.options)
+        ? ((await retrying(context, () => records.key.open(signal))) ?? (await retrying(context, () => records.key.infer(block, 'key', signal))))
+        : null
+      await this.#bindRecords(value, key, signal)
+    })()
+    try {
+      await this.#binding
+    } catch (error) {
+      this.#binding = null
+      throw error
+    }
+  }
+
+  async #bindRecords(valueSchema: Schema, keySchema: Schema | null, signal: AbortSignal): Promise<void> {
+    const { records } = this.#parts
+    if (!records) return
+    const { source } = this.spec
+    const stage = this.#located(source.at, () =>
+      recordsStage({ value: records.value, valueSchema, key: records.key, keySchema }, records.options, source.connection ?? '', source.type),
+    )
+    await this.#bind(stage, signal)
+  }
+
+  async #bind(decode: DecodeStage, signal: AbortSignal): Promise<void> {
+    let schema = decode.schema
+    const bound: BoundTransform[] = []
+    for (const { name, at, transform } of this.#parts.transforms) {
+      const input = schema
+      schema = this.#located(at, () => transform.bind(input))
+      const reject: ApplyContext['reject'] = (batch, row, error) => ({ stage: 'transform', plugin: name, error, record: batch.raw(row) })
+      bound.push({ apply: (batch, signal) => transform.apply(batch, { signal, reject }) })
+    }
+    const { sink, spec } = this
+    const output = schema
+    this.eventTime = sink.eventTime ? this.#located(spec.sink.at, () => (sink.eventTime ? new EventTime(output, sink.eventTime) : null)) : null
+    await retrying(this.retryContext('write', signal), () => sink.open(output, signal))
+    this.transforms = bound
+    this.#decode = decode
+    this.#bound.abort()
+  }
+
+  /** Errors found while binding say where in the file the stage stands. */
+  #located<T>(at: string, bind: () => T): T {
+    try {
+      return bind()
+    } catch (thrown) {
+      const error = asConnectError(thrown)
+      if (error.code === 'R001_INTERNAL') throw error
+      const { stage, plugin, hint, retriable } = error
+      throw new ConnectError(error.code, `${at}: ${error.message}`, { stage, plugin, hint, retriable, cause: error })
+    }
+  }
+
+  async #sessions(): Promise<FlowEnd> {
+    for (;;) {
+      const either = anySignal(this.drain, this.abort)
+      let session: Session
+      try {
+        session = await retrying(this.retryContext('read', either.signal), () => this.#parts.source.session(either.signal))
+      } finally {
+        either.release()
+      }
+      const lanes = session.lanes.map(l => l.lane)
+      const partitions = session.lanes.reduce((n, l) => n + l.partitions.length, 0)
+      this.emit('session_started', { session: session.id, lanes: lanes.join(', ') || 'none', partitions })
+      const ends = session.lanes.length > 0 ? await this.#lanes(session) : await this.#idle(session)
+      if (!ends.includes('over')) return ends.includes('stopped') ? 'stopped' : 'done'
+      this.emit('session_over', { session: session.id, reason: reasonOf(session.over) })
+    }
+  }
+
+  /** All lanes of a session; the first failure ends the others before it is thrown. */
+  async #lanes(session: Session): Promise<readonly string[]> {
+    const failed = new AbortController()
+    const { signal, release } = anySignal(session.over, failed.signal)
+    const inner: Session = { ...session, id: session.id, lanes: session.lanes, over: signal }
+    const results = await Promise.allSettled(
+      session.lanes.map(reader =>
+        runLane(this, inner, reader).catch(error => {
+          if (!failed.signal.aborted) failed.abort(error)
+          throw error
+        }),
+      ),
+    )
+    release()
+    if (failed.signal.aborted) throw failed.signal.reason
+    return results.map(r => (r.status === 'fulfilled' ? r.value : 'over'))
+  }
+
+  /** A worker without lanes waits for the next rebalance. */
+  async #idle(session: Session): Promise<readonly string[]> {
+    const waiting = anySignal(session.over, this.drain, this.abort)
+    try {
+      const complete = this.#environment.inputComplete(waiting.signal)
+      const over = new Promise<false>(resolve => waiting.signal.addEventListener('abort', () => resolve(false), { once: true }))
+      if (waiting.signal.aborted) await Promise.reject(waiting.signal.reason).catch(() => {})
+      else if (await Promise.race([complete.catch(() => over), over])) return ['done']
+      else await over
+      this.abort.throwIfAborted()
+      return [this.drain.aborted ? 'stopped' : 'over']
+    } finally {
+      waiting.release()
+    }
+  }
+
+  async #close(): Promise<void> {
+    const { source, sink, deadLetters, records, transforms } = this.#parts
+    const closing = [sink.close(), deadLetters?.close(), source.close(), records?.value.close(), records?.key.close(), ...transforms.map(t => t.transform.close?.())]
+    await Promise.allSettled(closing)
+  }
+
+  // ------------------------------------------------------------------------------------------------- counting and settling
+
+  countRead(chunk: Chunk): void {
+    const records = (chunk.block?.count ?? 0) + (chunk.damaged ? 1 : 0)
+    this.#stats.read += records
+    if (records > 0) this.emit('records_read', { records, bytes: chunk.bytes })
+  }
+
+  countSlow(slow: Readonly<Record<string, number>>): void {
+    for (const [reason, rows] of Object.entries(slow)) if (rows > 0) this.emit('slow_path', { reason, rows })
+  }
+
+  countWritten(lane: number, prepared: Prepared, result: WriteResult, write_ms: number): void {
+    const { filtered, batch } = prepared
+    this.#stats.written += result.written
+    this.#stats.filtered += filtered
+    const now = this.clock.now()
+    // up to 64 rows spread over the batch: enough for a quantile, no cost a row
+    const step = Math.max(1, Math.floor(batch.length / 64))
+    for (let i = 0; i < batch.length; i += step) if (batch.rows.timestamp[i] >= 0) this.#stats.latency.add(now - batch.rows.timestamp[i])
+    const oldest = batch.length > 0 ? batch.rows.timestamp[0] : -1
+    this.emit('batch_written', { lane, rows: result.written, filtered, write_ms, latency_ms: oldest >= 0 ? Math.max(0, now - oldest) : null })
+    const marks = [...prepared.after.values()]
+    if (marks.length > 0) this.emit('watermark_moved', { watermark_ms: Math.min(...marks) })
+  }
+
+  async writeDeadLetters(rejections: readonly Rejection[], signal: AbortSignal): Promise<void> {
+    const writer = this.deadLetters
+    if (!writer) throw new ConnectError('R001_INTERNAL', 'no dead letter writer')
+    const letters = rejections.map(({ stage, plugin, error, record }) => ({
+      id: `${record.topic}|${record.partition}|${record.offset}`,
+      pipeline: this.pipeline,
+      flow: this.spec.name,
+      stage,
+      plugin,
+      error,
+      record,
+    }))
+    await retrying(this.retryContext('dead_letter', signal), () => writer.write(letters, signal))
+    this.#stats.deadLettered += letters.length
+    for (const [first, count] of grouped(rejections)) {
+      const { stage, plugin, error, record } = first
+      const example = `${record.topic}/${record.partition}@${record.offset}: ${error.message}`
+      this.emit('records_rejected', { stage, plugin, code: error.code, records: count, example })
+    }
+  }
+
+  /** The error with which `on_error: stop` ends the flow. */
+  stoppedBy({ error, stage, plugin, record }: Rejection): ConnectError {
+    const where = `${record.topic}/${record.partition} offset ${record.offset}`
+    return new ConnectError(error.code, `${where}: ${error.message}`, {
+      stage,
+      plugin,
+      retriable: false,
+      hint: `${error.hint}; or set on_error: {dead_letter: TOPIC} to set such records aside and go on`,
+      cause: error,
+    })
+  }
+}
+
+/** One example and the count of each kind of rejection. */
+function grouped(rejections: readonly Rejection[]): readonly (readonly [Rejection, number])[] {
+  const groups = new Map<string, [Rejection, number]>()
+  for (const r of rejections) {
+    const key = `${r.stage} ${r.plugin} ${r.error.code}`
+    const group = groups.get(key)
+    if (group) group[1]++
+    else groups.set(key, [r, 1])
+  }
+  return [...groups.values()]
+}
+
+const reasonOf = (signal: AbortSignal): string => (signal.reason instanceof Error ? signal.reason.message : String(signal.reason))
+
+const isAbort = (error: unknown, signal: AbortSignal): boolean =>
+  error === signal.reason || (error instanceof ConnectError && error.code === 'R003_ABORTED')
+

@@ -1,0 +1,294 @@
+import { ConnectError } from './errors'
+import type { FlowRun } from './flow'
+import { type Cut, LaneBuffer } from './lane_buffer'
+import { tokenLoop } from './lane_token'
+import { transactionLoop } from './lane_transaction'
+import { partitionKey } from './origin'
+import { type Prepared, prepare } from './pipeline'
+import type { Chunk, Committed, LaneReader, Session, SinkLane } from './plugin'
+import { decodeMetadata, encodeMetadata, type PendingRange, type PositionMetadata } from './position_metadata'
+import { type PartitionState, type Recovery, recover } from './recover'
+import { anySignal, retrying } from './retry'
+import { newIncarnation } from './token'
+
+/** Why a lane ended without an error. */
+export type LaneEnd = 'done' | 'stopped' | 'over'
+
+/** A cut that is prepared and can be named. */
+export interface Ready {
+  readonly cut: Cut
+  readonly prepared: Prepared
+}
+
+/** One lane in one session: what both delivery loops share. */
+export class LaneRun {
+  readonly keys: readonly string[]
+  /** Largest settled event time per partition key. */
+  watermarks: ReadonlyMap<string, number> = new Map()
+  #states: ReadonlyMap<string, PartitionState> = new Map()
+  #incarnations = new Map<string, string>()
+  #epoch = 0
+
+  constructor(
+    readonly flow: FlowRun,
+    readonly reader: LaneReader,
+    readonly buffer: LaneBuffer,
+    /** Aborts with the session, with a failure of the lane, or when the run is cut short. */
+    readonly signal: AbortSignal,
+    readonly start: Extract<Recovery, { kind: 'go' }>,
+    states: ReadonlyMap<string, PartitionState>,
+  ) {
+    this.keys = reader.partitions.map(partitionKey)
+    this.#states = states
+    const watermarks = new Map<string, number>()
+    for (const key of this.keys) {
+      const metadata = states.get(key)?.metadata
+      this.#incarnations.set(key, metadata?.inc ?? newIncarnation())
+      this.#epoch = Math.max(this.#epoch, metadata?.e ?? 0)
+      const passed = metadata?.pending && metadata.pending.b <= start.acknowledged
+      const wm = passed ? (metadata.pending?.wa ?? metadata.wm) : metadata?.wm
+      if (wm !== undefined) watermarks.set(key, wm)
+    }
+    this.watermarks = watermarks
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  incarnation(key: string): string {
+    return this.#incarnations.get(key) ?? ''
+  }
+
+  /** True if nothing was ever stored for this partition. */
+  isNew(key: string): boolean {
+    return !this.#states.get(key)?.metadata
+  }
+
+  metadata(key: string, acknowledged: number, wm: number | undefined, pending?: PendingRange): string {
+    const m: PositionMetadata = {
+      v: 1,
+      l: this.flow.lanes,
+      d: acknowledged,
+      inc: this.incarnation(key),
+      e: this.#epoch,
+      ...(wm === undefined ? {} : { wm }),
+      ...(pending ? { pending } : {}),
+    }
+    return encodeMetadata(m)
+  }
+
+  /** Waits for the next batch, cuts and prepares it. Null: no more, because the input ended or a stop was asked for. */
+  async next(): Promise<Ready | null> {
+    const { signal, release } = anySignal(this.signal, this.flow.drain)
+    try {
+      if (!(await this.buffer.due(this.flow.flush, signal))) return null
+    } catch (error) {
+      if (this.flow.drain.aborted && !this.signal.aborted) return null
+      throw error
+    } finally {
+      release()
+    }
+    return this.cutNow()
+  }
+
+  /** The next batch if it falls due before `writing` is over; prepared while the store works. */
+  async ahead(writing: Promise<unknown>): Promise<Ready | null> {
+    const done = new AbortController()
+    const finish = (): void => done.abort()
+    writing.then(finish, finish)
+    const { signal, release } = anySignal(this.signal, this.flow.drain, done.signal)
+    try {
+      if (!(await this.buffer.due(this.flow.flush, signal))) return null
+    } catch {
+      return null
+    } finally {
+      release()
+    }
+    return this.cutNow()
+  }
+
+  async cutNow(): Promise<Ready> {
+    const cut = this.buffer.cut(this.flow.flush.rows)
+    return this.ready(cut)
+  }
+
+  async ready(cut: Cut): Promise<Ready> {
+    const prepared = await prepare(this.flow, cut, this.reader.lane, this.watermarks, this.signal)
+    this.watermarks = prepared.after
+    return { cut, prepared }
+  }
+}
+
+/** Runs one lane until its session is over, the input ends, or a stop is asked for. Throws what must stop the flow. */
+export async function runLane(flow: FlowRun, session: Session, reader: LaneReader): Promise<LaneEnd> {
+  const failure = new AbortController()
+  const { signal, release } = anySignal(session.over, flow.abort, failure.signal)
+  let sinkLane: SinkLane | null = null
+  try {
+    let committed = await reader.committed(signal)
+    let read: readonly Chunk[] = []
+    let begun: ReadonlyMap<string, number> | null = null
+    if (!flow.bound) {
+      const { start } = findStart(flow, reader, committed)
+      begun = await startingOffsets(reader, start, signal)
+      reader.begin(begun)
+      const first = await bindToFirstBlock(flow, reader, begun, signal)
+      if (first === null) return flow.drain.aborted ? 'stopped' : 'done'
+      read = first
+    }
+    const openSink = (): Promise<SinkLane> => flow.sink.lane({ lane: reader.lane, partitions: reader.partitions, group: reader.group }, signal)
+    sinkLane = await retrying(flow.retryContext('write', signal), openSink)
+    if (sinkLane.delivery === 'transaction') committed = (await sinkLane.committed(signal)) ?? (await reader.committed(signal))
+    const { states, start } = findStart(flow, reader, committed)
+    if (sinkLane.delivery === 'token') await guard(flow, reader, sinkLane, start, signal)
+    const next = await startingOffsets(reader, start, signal)
+    if (begun === null) reader.begin(next)
+    else if ([...next].some(([key, offset]) => begun.get(key) !== offset)) {
+      throw new ConnectError('P007_RESULT_UNKNOWN', 'the position moved while the schema was being learnt')
+    }
+    const buffer = new LaneBuffer(reader.partitions, next, flow.clock)
+    for (const chunk of read) {
+      buffer.add(chunk)
+      flow.countRead(chunk)
+    }
+    const lane = new LaneRun(flow, reader, buffer, signal, start, states)
+    const filling = fill(flow, reader, buffer, start, signal).catch(error => failure.abort(error))
+    const watching = watchEnd(flow, reader, buffer, signal).catch(error => failure.abort(error))
+    try {
+      if (sinkLane.delivery === 'token') await tokenLoop(lane, sinkLane)
+      else {
+        await transactionLoop(lane, sinkLane, async () => {
+          await sinkLane?.close().catch(() => {})
+          sinkLane = await openSink()
+          return sinkLane
+        })
+      }
+    } finally {
+      failure.abort(new ConnectError('R003_ABORTED', 'the lane has ended'))
+      await Promise.all([filling, watching])
+    }
+    return flow.drain.aborted ? 'stopped' : 'done'
+  } catch (error) {
+    if (flow.abort.aborted) throw flow.abort.reason
+    const own = failure.signal.aborted ? failure.signal.reason : error
+    if (session.over.aborted && !isFatal(own)) return 'over'
+    if (own instanceof ConnectError && own.code === 'P005_SESSION_OVER') return 'over'
+    throw own
+  } finally {
+    release()
+    await sinkLane?.close().catch(() => {})
+  }
+}
+
+/** Errors that say something is wrong with the data or the position; a lost session does not excuse them. */
+const isFatal = (error: unknown): boolean => error instanceof ConnectError && /^(P001|P002|P003|K001|K002|D|C)/.test(error.code)
+
+function findStart(flow: FlowRun, reader: LaneReader, committed: ReadonlyMap<string, Committed>) {
+  const states = new Map<string, PartitionState>()
+  for (const partition of reader.partitions) {
+    const key = partitionKey(partition)
+    const at = committed.get(key) ?? { offset: -1, metadata: null }
+    states.set(key, { offset: at.offset, metadata: decodeMetadata(key, at) })
+  }
+  const start = recover(states, flow.lanes)
+  if (start.kind === 'stop') throw new ConnectError('P001_POSITION_STOP', start.reason, { hint: start.hint, stage: 'read' })
+  for (const what of start.notes) flow.emit('lane_recovered', { lane: reader.lane, what })
+  return { states, start }
+}
+
+/** The group must not know less than the table: then it was reset or expired, and reading on would double rows. */
+async function guard(flow: FlowRun, reader: LaneReader, sinkLane: Extract<SinkLane, { delivery: 'token' }>, start: Extract<Recovery, { kind: 'go' }>, signal: AbortSignal): Promise<void> {
+  const highest = await retrying(flow.retryContext('write', signal), () => sinkLane.highest(reader.partitions, signal))
+  if (!highest) return
+  const replayed = new Map(start.replay?.ranges.map(r => [r.key, r.to]))
+  for (const [key, held] of highest) {
+    const known = replayed.get(key) ?? (start.next.get(key) ?? 0) - 1
+    if (held > known) {
+      throw new ConnectError('P002_BEHIND_TABLE', `${key}: the table holds offset ${held}, the position says ${known + 1} is next`, { stage: 'read' })
+    }
+  }
+}
+
+async function startingOffsets(reader: LaneReader, start: Extract<Recovery, { kind: 'go' }>, signal: AbortSignal): Promise<Map<string, number>> {
+  const fresh = reader.partitions.filter(p => start.next.get(partitionKey(p)) === null)
+  const starts = fresh.length > 0 ? await reader.startOffsets(fresh, signal) : new Map<string, number>()
+  const next = new Map<string, number>()
+  for (const p of reader.partitions) {
+    const key = partitionKey(p)
+    next.set(key, start.next.get(key) ?? starts.get(key) ?? 0)
+  }
+  return next
+}
+
+/**
+ * Reads into the buffer, no further than the lane's share of memory. During a replay the bound does not hold, because the
+ * batch waits for the slowest of its partitions; those that have reached the end of their range are paused instead.
+ */
+async function fill(flow: FlowRun, reader: LaneReader, buffer: LaneBuffer, start: Extract<Recovery, { kind: 'go' }>, signal: AbortSignal): Promise<void> {
+  const waiting = new Map(start.replay?.ranges.map(r => [r.key, r.to]))
+  const paused: { topic: string; partition: number }[] = []
+  if (start.replay) paused.push(...reader.partitions.filter(p => !waiting.has(partitionKey(p))))
+  if (paused.length > 0) reader.pause(paused)
+  for (;;) {
+    if (waiting.size === 0) await buffer.room(flow.laneMemory, signal)
+    const chunks = await reader.poll(signal)
+    if (chunks === null) return buffer.end()
+    for (const chunk of chunks) {
+      buffer.add(chunk)
+      flow.countRead(chunk)
+      const key = partitionKey(chunk)
+      const to = waiting.get(key)
+      if (to === undefined || chunk.next <= to) continue
+      waiting.delete(key)
+      paused.push(chunk)
+      if (waiting.size > 0) reader.pause([chunk])
+    }
+    if (waiting.size === 0 && paused.length > 0) reader.resume(paused.splice(0))
+  }
+}
+
+/** Where the run ends with its input: marks the buffer as ended once all that was there has been read. */
+async function watchEnd(flow: FlowRun, reader: LaneReader, buffer: LaneBuffer, signal: AbortSignal): Promise<void> {
+  const stopAt = await flow.whenInputIsComplete(signal)
+  if (!stopAt) return
+  const ends = await retrying(flow.retryContext('read', signal), () => reader.ends(signal))
+  const behind = (): boolean => [...ends].some(([key, end]) => (buffer.reads().get(key) ?? 0) < end)
+  while (behind() && !buffer.ended) await buffer.changed(signal, 100)
+  buffer.end()
+}
+
+/**
+ * A schema that nobody registered or declared is taken from the first records; then transforms and sink are bound to it. Returns
+ * what was read meanwhile (the reader goes on from there), or null if the input ended before its first record.
+ */
+async function bindToFirstBlock(flow: FlowRun, reader: LaneReader, next: ReadonlyMap<string, number>, signal: AbortSignal): Promise<readonly Chunk[] | null> {
+  const enough = new AbortController()
+  const either = anySignal(signal, flow.drain, flow.boundSignal, enough.signal)
+  const buffer = new LaneBuffer(reader.partitions, next, flow.clock)
+  const chunks: Chunk[] = []
+  const watching = watchEnd(flow, reader, buffer, either.signal).then(
+    () => buffer.ended && enough.abort(),
+    () => {},
+  )
+  try {
+    while (!flow.bound) {
+      const read = await reader.poll(either.signal)
+      if (read === null) break
+      for (const chunk of read) {
+        buffer.add(chunk)
+        chunks.push(chunk)
+      }
+      const block = chunks.find(c => c.block !== null && c.block.count > 0)?.block
+      if (block) await flow.bindTo(block, signal)
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!either.signal.aborted) throw error
+  } finally {
+    enough.abort()
+    either.release()
+    await watching
+  }
+  return flow.bound ? chunks : null
+}

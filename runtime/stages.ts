@@ -1,0 +1,209 @@
+import { isAbsolute, join } from 'node:path'
+import type { Clock } from './clock'
+import { DeadLetterFile } from './dead_letter_file'
+import { ConnectError, type ErrorCode } from './errors'
+import type { Emitter } from './events'
+import type { Flush, FormatSpec, RawSourceOptions } from './fields'
+import type { FlowParts } from './flow'
+import type { DeadLetterWriter, Format, FormatContext, PluginContext, RegistryEndpoint, SinkContext } from './plugin'
+import type { Registry } from './registry'
+import type { FlowSpec, PipelineSpec } from './spec'
+
+/** What a worker gives every plugin. */
+export interface StageEnvironment {
+  readonly registry: Registry
+  readonly events: Emitter
+  readonly clock: Clock
+  readonly dataDir: string
+  /** Where plugins that print write to; resolves when the text is taken. */
+  readonly stdout?: (text: string) => Promise<void>
+}
+
+/** Sinks without `flush:` use the same limits as those with. */
+const DEFAULT_FLUSH: Flush = { rows: 100_000, bytes: 32 * 1024 ** 2, interval: 200 }
+
+/** Creates the instances of one flow. Nothing is opened. */
+export function createFlow(pipeline: PipelineSpec, spec: FlowSpec, environment: StageEnvironment): FlowParts {
+  const { registry } = environment
+  const memory = Math.floor(pipeline.memory / pipeline.flows.length)
+  const context = (connection: string | null): PluginContext => ({
+    pipeline: pipeline.name,
+    flow: spec.name,
+    connection: connection === null ? undefined : pipeline.connections[connection]?.config,
+    connectionName: connection ?? '',
+    lanes: spec.lanes,
+    baseDir: pipeline.baseDir,
+    dataDir: environment.dataDir,
+    clock: environment.clock,
+    events: environment.events,
+    memory,
+    ...(environment.stdout ? { stdout: environment.stdout } : {}),
+  })
+  const format = (format: FormatSpec, connection: string | null, topics: readonly string[], part: 'key' | 'value'): Format => {
+    const endpoint: FormatContext = { registry: registryOf(pipeline, connection, registry), baseDir: pipeline.baseDir, events: environment.events, topics, part }
+    return registry.get('format', format.format).create(format.config, endpoint)
+  }
+
+  const source = registry.get('source', spec.source.type)
+  const sink = registry.get('sink', spec.sink.type)
+  const topics = source.reads(spec.source.config)
+  const records = source.capabilities.delivers === 'records' ? (spec.source.config as RawSourceOptions) : null
+  const sinkContext: SinkContext = {
+    ...context(spec.sink.connection),
+    sourceTopics: topics,
+    format: (f, part, topic) => format({ format: f.format, config: f.config }, spec.sink.connection, [topic], part),
+  }
+  return {
+    spec,
+    pipeline: pipeline.name,
+    source: source.create(spec.source.config, context(spec.source.connection)),
+    records: records && {
+      value: format(records.value, spec.source.connection, topics, 'value'),
+      key: format(records.key, spec.source.connection, topics, 'key'),
+      options: records,
+    },
+    transforms: spec.transforms.map(t => ({
+      name: t.type,
+      at: t.at,
+      transform: registry.get('transform', t.type).create(t.config, context(t.connection)),
+    })),
+    sink: sink.create(spec.sink.config, sinkContext),
+    deadLetters: deadLetters(pipeline, spec, registry, context),
+    flush: (spec.sink.config as { flush?: Flush }).flush ?? DEFAULT_FLUSH,
+    memory,
+  }
+}
+
+function registryOf(pipeline: PipelineSpec, connection: string | null, registry: Registry): RegistryEndpoint | null {
+  const spec = connection === null ? undefined : pipeline.connections[connection]
+  return (spec && registry.find('connection', spec.type)?.registry?.(spec.config as never)) ?? null
+}
+
+function deadLetters(pipeline: PipelineSpec, { onError }: FlowSpec, registry: Registry, context: (connection: string) => PluginContext): DeadLetterWriter | null {
+  switch (onError.kind) {
+    case 'stop':
+      return null
+    case 'dead_letter_file':
+      return new DeadLetterFile(isAbsolute(onError.path) ? onError.path : join(pipeline.baseDir, onError.path))
+    case 'dead_letter': {
+      const type = pipeline.connections[onError.connection]?.type ?? ''
+      const writer = registry.find('sink', type)?.deadLetters?.(onError.topic, context(onError.connection))
+      if (writer) return writer
+      throw new ConnectError('C013_UNSAFE_NEIGHBOURS', `dead letters cannot go to the connection "${onError.connection}" of type ${type}`)
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- neighbours
+
+export interface StageProblem {
+  readonly code: ErrorCode
+  /** `file:line:column`. */
+  readonly at: string
+  readonly message: string
+  readonly hint?: string
+}
+
+/** Combinations of stages that cannot keep what they promise, refused before anything opens, with the reason. */
+export function checkStages(pipeline: PipelineSpec, registry: Registry): readonly StageProblem[] {
+  const problems: StageProblem[] = []
+  const refuse = (at: string, message: string, hint?: string): void => {
+    problems.push({ code: 'C013_UNSAFE_NEIGHBOURS', at, message, ...(hint === undefined ? {} : { hint }) })
+  }
+  const ends = pipeline.flows.map(flow => ({ flow, ...endpoints(flow, registry) }))
+
+  for (const { flow, source, sink, reads, writes, letters } of ends) {
+    const loop = writes.find(w => reads.includes(w))
+    if (loop) refuse(flow.sink.at, `flow "${flow.name}" writes to ${loop}, which it reads: it would never end`)
+    if (letters && reads.includes(letters)) {
+      refuse(flow.source.at, `flow "${flow.name}" reads ${letters}, where its own dead letters go: one bad record would go round for ever`)
+    }
+    const exactly = (flow.sink.config as { delivery?: string }).delivery === 'exactly_once'
+    if (sink.capabilities.exactly_once && exactly && !source.capabilities.exactly_once) {
+      refuse(
+        flow.source.at,
+        `the source "${flow.source.type}" cannot read the same ranges again, so the sink "${flow.sink.type}" cannot be exactly once`,
+        'set delivery: at_least_once on the sink',
+      )
+    }
+    if (flow.onError.kind === 'dead_letter') {
+      const type = pipeline.connections[flow.onError.connection]?.type ?? ''
+      if (!registry.find('sink', type)?.deadLetters) {
+        refuse(flow.source.at, `dead letters cannot go to the connection "${flow.onError.connection}" of type ${type}`, 'use a Kafka connection, or {file: PATH}')
+      }
+    }
+  }
+  for (const cycle of cycles(ends)) {
+    refuse(cycle[0].flow.sink.at, `the flows ${cycle.map(e => `"${e.flow.name}"`).join(' -> ')} feed each other in a circle`)
+  }
+  for (const [i, a] of ends.entries()) {
+    for (const b of ends.slice(i + 1)) {
+      const shared = a.writes.find(w => b.writes.includes(w))
+      if (!shared || a.flow.name.split('@')[0] === b.flow.name.split('@')[0]) continue
+      const different = differingKeys(a.flow.sink.config, b.flow.sink.config)
+      if (different.length > 0) refuse(b.flow.sink.at, `the flows "${a.flow.name}" and "${b.flow.name}" write ${shared} with different ${different.join(', ')}`)
+    }
+  }
+  return problems
+}
+
+interface Endpoints {
+  readonly source: ReturnType<Registry['get']> & { kind: 'source' }
+  readonly sink: ReturnType<Registry['get']> & { kind: 'sink' }
+  /** Names with their cluster, so that equal topics of two clusters differ. */
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+  readonly letters: string | null
+}
+
+/** What a flow reads and writes. A name is qualified by its connection. */
+export function endpoints(flow: FlowSpec, registry: Registry): Endpoints {
+  const source = registry.get('source', flow.source.type)
+  const sink = registry.get('sink', flow.sink.type)
+  const qualified = (connection: string | null, names: readonly string[]): string[] => names.map(n => (connection === null ? n : `${connection}:${n}`))
+  return {
+    source,
+    sink,
+    reads: qualified(flow.source.connection, source.reads(flow.source.config)),
+    writes: qualified(flow.sink.connection, sink.writes(flow.sink.config)),
+    letters: flow.onError.kind === 'dead_letter' ? `${flow.onError.connection}:${flow.onError.topic}` : null,
+  }
+}
+
+/** Flows whose sink writes what `flow` reads. */
+export function upstreamOf(pipeline: PipelineSpec, flow: FlowSpec, registry: Registry): readonly FlowSpec[] {
+  const { reads } = endpoints(flow, registry)
+  return pipeline.flows.filter(other => {
+    if (other === flow) return false
+    const { writes, letters } = endpoints(other, registry)
+    return reads.some(r => writes.includes(r) || r === letters)
+  })
+}
+
+type WithEnds = Endpoints & { readonly flow: FlowSpec }
+
+/** Circles of two flows or more, each once. */
+function cycles(ends: readonly WithEnds[]): readonly (readonly WithEnds[])[] {
+  const found: WithEnds[][] = []
+  const walk = (path: readonly WithEnds[]): void => {
+    const last = path[path.length - 1]
+    for (const next of ends) {
+      if (!next.reads.some(r => last.writes.includes(r)) || next === last) continue
+      if (next === path[0]) found.push([...path])
+      // only flows after the first in file order, so that a circle is found from one of its members alone
+      else if (!path.includes(next) && ends.indexOf(next) > ends.indexOf(path[0])) walk([...path, next])
+    }
+  }
+  for (const start of ends) walk([start])
+  return found
+}
+
+/** Settings of the written object; how a flow writes to it may differ. */
+const PER_FLOW = new Set(['flush', 'max_ahead', 'delivery', 'key', 'value', 'headers', 'timestamp', 'compression'])
+
+function differingKeys(a: unknown, b: unknown): string[] {
+  const left = a as Record<string, unknown>
+  const right = b as Record<string, unknown>
+  const keys = new Set([...Object.keys(left), ...Object.keys(right)])
+  return [...keys].filter(k => !PER_FLOW.has(k) && JSON.stringify(left[k]) !== JSON.stringify(right[k]))
+}

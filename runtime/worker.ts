@@ -1,0 +1,139 @@
+import { asConnectError, ConnectError } from './errors'
+import { type FlowEnd, FlowRun } from './flow'
+import type { EngineHooks } from './hooks'
+import { anySignal } from './retry'
+import type { FlowSpec, PipelineSpec } from './spec'
+import { createFlow, type StageEnvironment, upstreamOf } from './stages'
+import { type FlowCounts, FlowStats, LatencyHistogram } from './stats'
+
+export interface WorkerOptions extends StageEnvironment {
+  readonly pipelines: readonly PipelineSpec[]
+  /** Ends each flow once everything that was there has been read, in the order in which flows feed each other. */
+  readonly untilCaughtUp: boolean
+  readonly hooks?: EngineHooks
+  /** Graceful stop. */
+  readonly drain: AbortSignal
+  /** Hard stop. */
+  readonly abort: AbortSignal
+}
+
+export interface FlowResult {
+  readonly pipeline: string
+  readonly flow: string
+  readonly counts: FlowCounts
+  /** Null: it ended well. */
+  readonly error: ConnectError | null
+}
+
+export interface WorkerResult {
+  readonly flows: readonly FlowResult[]
+  /** Milliseconds from a record's own timestamp to its durable write; null if no record had one. */
+  readonly latency_ms: { readonly p50: number | null; readonly p99: number | null }
+}
+
+const FIRST_RESTART_MS = 500
+const LONGEST_RESTART_MS = 30_000
+
+/** Errors after which a flow starts again from its stored position: they concern a session or a transaction, not the data. */
+const RESTARTABLE: readonly string[] = ['K006_FENCED', 'P005_SESSION_OVER', 'P007_RESULT_UNKNOWN', 'S007_DEADLINE']
+
+/** All flows of all files in one process. A flow that fails ends alone; the others go on. */
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #flows: readonly { readonly pipeline: PipelineSpec; readonly spec: FlowSpec; readonly stats: FlowStats }[]
+  readonly #finished = new Map<FlowSpec, Promise<FlowResult>>()
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.#flows = options.pipelines.flatMap(pipeline => pipeline.flows.map(spec => ({ pipeline, spec, stats: new FlowStats() })))
+    if (options.untilCaughtUp) this.#refuseEndless()
+  }
+
+  /** Live counters, by pipeline and flow. */
+  status(): readonly { readonly pipeline: string; readonly flow: string; readonly counts: FlowCounts }[] {
+    return this.#flows.map(f => ({ pipeline: f.pipeline.name, flow: f.spec.name, counts: f.stats.counts() }))
+  }
+
+  async run(): Promise<WorkerResult> {
+    for (const { pipeline, spec, stats } of this.#flows) this.#finished.set(spec, this.#flow(pipeline, spec, stats))
+    const flows = await Promise.all(this.#finished.values())
+    const latency = new LatencyHistogram()
+    for (const f of this.#flows) latency.merge(f.stats.latency)
+    return { flows, latency_ms: { p50: latency.quantile(0.5), p99: latency.quantile(0.99) } }
+  }
+
+  async #flow(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowResult> {
+    const { events, drain, abort } = this.#options
+    const result = (error: ConnectError | null): FlowResult => ({ pipeline: pipeline.name, flow: spec.name, counts: stats.counts(), error })
+    const ids = { pipeline: pipeline.name, flow: spec.name }
+    // flows are looked up by their promise below, which stands in the map only after this first turn
+    await Promise.resolve()
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const end = await this.#attempt(pipeline, spec, stats)
+        events.emit('flow_finished', { ...ids, reason: end === 'done' ? 'all input is read' : 'stopped' })
+        return result(null)
+      } catch (thrown) {
+        const error = asConnectError(thrown)
+        const asked = drain.aborted || abort.aborted
+        if (asked && error.code === 'R003_ABORTED') {
+          events.emit('flow_finished', { ...ids, reason: 'stopped' })
+          return result(null)
+        }
+        if (!asked && (error.retriable || RESTARTABLE.includes(error.code))) {
+          stats.restarts++
+          const in_ms = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** Math.min(attempt, 10))
+          events.emit('flow_restarting', { ...ids, code: error.code, message: error.message, in_ms })
+          if (await this.#pause(in_ms)) continue
+          return result(null)
+        }
+        events.emit('flow_failed', { ...ids, code: error.code, message: error.message, hint: error.hint, stage: error.stage ?? 'read' })
+        return result(error)
+      }
+    }
+  }
+
+  #attempt(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowEnd> {
+    const { events, clock, hooks, drain, abort } = this.#options
+    const parts = createFlow(pipeline, spec, this.#options)
+    const inputComplete = (signal: AbortSignal): Promise<boolean> => this.#inputComplete(pipeline, spec, signal)
+    return new FlowRun(parts, { events, clock, hooks: hooks ?? {}, drain, abort, inputComplete }, stats).run()
+  }
+
+  /** True after the pause, false if a stop was asked for meanwhile. */
+  async #pause(ms: number): Promise<boolean> {
+    const { signal, release } = anySignal(this.#options.drain, this.#options.abort)
+    try {
+      await this.#options.clock.sleep(ms, signal)
+      return true
+    } catch {
+      return false
+    } finally {
+      release()
+    }
+  }
+
+  /** In a bounded run a flow's input is complete once every flow that feeds it has ended. */
+  async #inputComplete(pipeline: PipelineSpec, spec: FlowSpec, signal: AbortSignal): Promise<boolean> {
+    if (!this.#options.untilCaughtUp) return false
+    const feeding = upstreamOf(pipeline, spec, this.#options.registry).map(f => this.#finished.get(f))
+    const aborted = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason)
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    aborted.catch(() => {})
+    await Promise.race([Promise.all(feeding), aborted])
+    return true
+  }
+
+  #refuseEndless(): void {
+    for (const { spec } of this.#flows) {
+      const source = this.#options.registry.get('source', spec.source.type)
+      if (source.endless?.(spec.source.config)) {
+        throw new ConnectError('C019_USAGE', `--until-caught-up: the source "${spec.source.type}" of flow "${spec.name}" never ends`, {
+          hint: `bound it (see \`connect plugins ${spec.source.type}\`) or use --for`,
+        })
+      }
+    }
+  }
+}

@@ -73,7 +73,10 @@ export async function claimPort(port: number, what: string): Promise<number> {
 /** Says what is in the way of listening, with what to do about it. */
 export function listenError(error: NodeJS.ErrnoException, port: number, what: string): Error {
   if (error.code === 'EADDRINUSE')
-    return new ServiceError(`port ${port} for ${what} is taken`, `stop what listens on 127.0.0.1:${port}, or pass another port (0 for a free one)`)
+    return new ServiceError(
+      `port ${port} for ${what} is taken`,
+      `stop what listens on 127.0.0.1:${port}, or pass another port (0 for a free one)`,
+    )
   if (error.code === 'EACCES')
     return new ServiceError(`port ${port} for ${what} is not allowed to this user`, 'pass a port above 1023 (0 for a free one)')
   return error

@@ -85,7 +85,13 @@ async function runCommandLine(args: string[]): Promise<void> {
   const { open, load, DataType } = loadForeign()
   open({ library: 'chdb', path: libraryPath() })
   // The engine would otherwise take SIGTERM and SIGSEGV from Node.
-  load({ library: 'chdb', funcName: 'chdb_set_signal_handlers_enabled', retType: DataType.Void, paramsType: [DataType.I32], paramsValue: [0] })
+  load({
+    library: 'chdb',
+    funcName: 'chdb_set_signal_handlers_enabled',
+    retType: DataType.Void,
+    paramsType: [DataType.I32],
+    paramsValue: [0],
+  })
   await load({
     library: 'chdb',
     funcName: 'chdb_query_cmdline',

@@ -41,6 +41,8 @@ export interface ClickHouseStore extends Store {
  */
 export function createStore(config: StoreConfig, context: StoreContext = {}): ClickHouseStore {
   const endpoint = endpointOf(config, context)
+  // Two agents: the library closes idle sockets by timers of its own, also those that another request has taken up meanwhile.
+  const libraryAgent = agentOf(endpoint.url, config, context)
   const client = createClient({
     url: new URL(endpoint.url.origin),
     ...(endpoint.url.pathname === '/' ? {} : { pathname: endpoint.url.pathname }),
@@ -48,11 +50,11 @@ export function createStore(config: StoreConfig, context: StoreContext = {}): Cl
     password: config.password,
     database: config.database,
     request_timeout: config.request_timeout,
-    http_agent: endpoint.agent,
+    http_agent: libraryAgent,
     log: { level: ClickHouseLogLevel.OFF },
     clickhouse_settings: BASE_SETTINGS,
   })
-  return new HttpStore(config, endpoint, client)
+  return new HttpStore(config, endpoint, client, libraryAgent)
 }
 
 /** Every answer is read by us, so its spelling is fixed whatever the server's profile says. */
@@ -67,12 +69,14 @@ class HttpStore implements ClickHouseStore {
   readonly where: string
   readonly #client: ClickHouseClient
   readonly #endpoint: Endpoint
+  readonly #libraryAgent: http.Agent
   readonly #timeout: number
 
-  constructor(config: StoreConfig, endpoint: Endpoint, client: ClickHouseClient) {
+  constructor(config: StoreConfig, endpoint: Endpoint, client: ClickHouseClient, libraryAgent: http.Agent) {
     this.database = config.database
     this.where = endpoint.where
     this.#endpoint = endpoint
+    this.#libraryAgent = libraryAgent
     this.#client = client
     this.#timeout = config.request_timeout
   }
@@ -119,6 +123,7 @@ class HttpStore implements ClickHouseStore {
 
   async close(): Promise<void> {
     await this.#client.close()
+    this.#libraryAgent.destroy()
     this.#endpoint.agent.destroy()
   }
 
@@ -161,6 +166,10 @@ function endpointOf(config: StoreConfig, context: StoreContext): Endpoint {
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new ConnectError('C005_INVALID_VALUE', 'the address of a clickhouse connection must be a URL such as http://host:8123')
   }
+  return { url, where: url.host, username: config.username, password: config.password, agent: agentOf(url, config, context) }
+}
+
+function agentOf(url: URL, config: StoreConfig, context: StoreContext): http.Agent {
   const read = (file: string | undefined): Buffer | undefined => {
     if (file === undefined) return undefined
     try {
@@ -170,9 +179,7 @@ function endpointOf(config: StoreConfig, context: StoreContext): Endpoint {
     }
   }
   const options = { keepAlive: true, maxSockets: context.sockets ?? 16, noDelay: true }
-  const agent =
-    url.protocol === 'https:'
-      ? new https.Agent({ ...options, ca: read(config.tls?.ca), cert: read(config.tls?.cert), key: read(config.tls?.key) })
-      : new http.Agent(options)
-  return { url, where: url.host, username: config.username, password: config.password, agent }
+  return url.protocol === 'https:'
+    ? new https.Agent({ ...options, ca: read(config.tls?.ca), cert: read(config.tls?.cert), key: read(config.tls?.key) })
+    : new http.Agent(options)
 }

@@ -1,0 +1,3 @@
+CREATE MATERIALIZED VIEW IF NOT EXISTS {{view}} TO {{table}} AS
+SELECT {{columns}}
+FROM {{input}}

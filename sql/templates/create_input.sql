@@ -1,0 +1,5 @@
+CREATE TABLE IF NOT EXISTS {{table}} (
+{{columns}}
+)
+ENGINE = Null
+COMMENT {{comment}}

@@ -1,0 +1,4 @@
+SELECT toString(_source) AS source, _partition AS partition, groupArray(_offset) AS offsets
+FROM {{table}}
+WHERE {{where}}
+GROUP BY source, partition

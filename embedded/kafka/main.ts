@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
+import { watchLifetime } from '../lifetime'
 import { FolderInUse } from './folder_lock'
 import { type BrokerOptions, DEFAULT_OPTIONS } from './options'
 import { startBroker } from './start'
 
 const USAGE = `usage: main.js --data DIR [--port N] [--default-partitions N] [--no-auto-create] [--min-session-timeout-ms N]
-               [--retention-check-ms N] [--exit-with-parent]`
+               [--retention-check-ms N] [--exit-with-parent] [--users FILE]`
 
 const INVALID_INPUT = 2
 const ENVIRONMENT = 3
@@ -17,7 +18,9 @@ const wholeNumber = (name: string, text: string | undefined, fallback: number): 
   return Number(text)
 }
 
-const readArguments = (argv: readonly string[]): { readonly options: BrokerOptions; readonly exitWithParent: boolean } => {
+const readArguments = (
+  argv: readonly string[],
+): { readonly options: BrokerOptions; readonly exitWithParent: boolean; readonly users: string | undefined } => {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -28,6 +31,7 @@ const readArguments = (argv: readonly string[]): { readonly options: BrokerOptio
       'min-session-timeout-ms': { type: 'string' },
       'retention-check-ms': { type: 'string' },
       'exit-with-parent': { type: 'boolean', default: false },
+      users: { type: 'string' },
     },
   })
   if (values.data === undefined) throw new Invalid('--data DIR is missing')
@@ -44,7 +48,7 @@ const readArguments = (argv: readonly string[]): { readonly options: BrokerOptio
     ),
     retentionCheckMs: wholeNumber('retention-check-ms', values['retention-check-ms'], DEFAULT_OPTIONS.retentionCheckMs),
   }
-  return { options, exitWithParent: values['exit-with-parent'] }
+  return { options, exitWithParent: values['exit-with-parent'], users: values.users }
 }
 
 const log = (line: string): void => {
@@ -52,7 +56,7 @@ const log = (line: string): void => {
 }
 
 const main = async (): Promise<void> => {
-  const { options, exitWithParent } = readArguments(process.argv.slice(2))
+  const { options, exitWithParent, users } = readArguments(process.argv.slice(2))
   const broker = await startBroker(options, log)
   let stopping = false
   const stop = (): void => {
@@ -66,9 +70,7 @@ const main = async (): Promise<void> => {
       },
     )
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
-  if (exitWithParent) process.stdin.on('end', stop).on('error', stop).resume()
+  watchLifetime({ service: 'kafka', exitWithParent, users }, stop)
   log('a development broker: one node, no replication, no TLS, no authentication, no fsync. Not for production.')
   process.stdout.write(`${JSON.stringify({ event: 'ready', service: 'kafka', address: broker.address, pid: process.pid })}\n`)
 }

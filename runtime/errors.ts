@@ -49,6 +49,7 @@ export const ERRORS = {
   },
   C019_USAGE: { retriable: false, exit: 2, hint: '`connect help` shows the commands and their options' },
   C020_TYPE_MISMATCH: { retriable: false, exit: 2, hint: 'add a `cast` or change the column' },
+  C021_NOT_AVAILABLE: { retriable: false, exit: 2, hint: 'remove it; this version does not run this part of the language' },
 
   // environment: what is around us is missing or refuses
   E001_UNREACHABLE: { retriable: true, exit: 3, hint: 'check the address and that the service runs' },
@@ -107,6 +108,11 @@ export const ERRORS = {
   S006_STATEMENT: { retriable: false, exit: 2, hint: 'correct the SQL' },
   S007_DEADLINE: { retriable: false, exit: 1, hint: 'the insert arrived after its deadline and was refused' },
   S008_UNKNOWN_OUTCOME: { retriable: true, exit: 1, hint: 'sent again and checked' },
+  S009_TABLE_OWNED: {
+    retriable: false,
+    exit: 1,
+    hint: 'another pipeline writes this table; give this one another table, or remove the mark from the comment of its __in table',
+  },
 
   // Kafka
   K001_OFFSET_OUT_OF_RANGE: {

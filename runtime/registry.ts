@@ -42,11 +42,17 @@ export function didYouMean(word: string, known: readonly string[]): string | nul
   let best: string | null = null
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {
-    const d = distance(word.toLowerCase(), candidate.toLowerCase())
+    const d = typingDistance(word.toLowerCase(), candidate.toLowerCase())
     if (d < least) {
       least = d
       best = candidate
     }
   }
   return best
+}
+
+/** Letters to insert, delete or replace; two neighbours in the wrong order are one slip (`tabel`, `strat`). */
+function typingDistance(a: string, b: string): number {
+  const swapped = a.length === b.length && [...a.keys()].some(i => a.slice(0, i) + (a[i + 1] ?? '') + a[i] + a.slice(i + 2) === b)
+  return swapped ? 1 : distance(a, b)
 }

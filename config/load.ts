@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Registry } from '../runtime/registry'
+import type { PipelineSpec } from '../runtime/spec'
+import { type CheckContext, check } from './check'
+import { readConnections, readHome } from './connections'
+import { readDocument } from './document'
+import { type FlowContext, readFlow } from './flows'
+import { lintFile, lintSpec } from './lint'
+import { putTypesRight } from './meant_type'
+import { Findings, LineIndex, type Problem, type Warning } from './problem'
+import { createScrubber } from './secrets'
+import { NOT_AVAILABLE, type PipelineFile, pipelineSchema } from './structure'
+import { type Scope, substituteTree } from './substitute'
+import { child, entryOf, type Node, pathText, textOf } from './tree'
+
+export interface LoadOptions {
+  readonly registry: Registry
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Text of a file (UTF-8); throws like fs.readFileSync, which is the default. */
+  readonly readFile?: (file: string) => string
+}
+
+export type LoadResult =
+  | {
+      readonly ok: true
+      readonly spec: PipelineSpec
+      /** Values to hide from everything that is shown; see `createScrubber`. */
+      readonly secrets: readonly string[]
+      readonly warnings: readonly Warning[]
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/**
+ * Reads a pipeline file. Every problem of the file is found in this one pass and given with its position; only YAML that does not
+ * parse hides the rest. Reads the file and what `${file:...}` names, nothing else. Does not throw.
+ */
+export function loadPipeline(file: string, options: LoadOptions): LoadResult {
+  const baseDir = path.dirname(path.resolve(file))
+  const opened = open(file, { baseDir, ...withReader(options) })
+  const { findings, secrets } = opened
+  const context: CheckContext = { registry: options.registry, findings, secrets }
+  const spec = opened.root ? readPipeline(opened.root, file, baseDir, context) : null
+  const scrub = createScrubber([...secrets])
+  if (!spec || findings.errors > 0) return { ok: false, problems: findings.problems(scrub) }
+  return { ok: true, spec, secrets: [...secrets].filter(s => s !== ''), warnings: findings.warnings(scrub) }
+}
+
+/** A plugin that `plugins:` names. */
+export interface PluginReference {
+  /** A package, or a file relative to the pipeline file. */
+  readonly specifier: string
+  readonly baseDir: string
+  /** `file:line:column` */
+  readonly at: string
+}
+
+/**
+ * What `plugins:` lists, to be loaded before `loadPipeline` can know their names. Reports nothing: whatever is wrong with the file
+ * is found by `loadPipeline`.
+ */
+export function readPluginList(
+  file: string,
+  env: LoadOptions['env'],
+  readFile?: LoadOptions['readFile'],
+): readonly PluginReference[] {
+  const baseDir = path.dirname(path.resolve(file))
+  const { root, findings } = open(file, { baseDir, ...withReader({ env, readFile }) })
+  const list = child(root ?? undefined, 'plugins')
+  if (list?.kind !== 'seq') return []
+  return list.items.flatMap(item => {
+    const specifier = textOf(item)
+    return specifier ? [{ specifier, baseDir, at: findings.at(item.start) }] : []
+  })
+}
+
+const withReader = (options: Pick<LoadOptions, 'env' | 'readFile'>): Pick<Scope, 'env' | 'readFile'> => ({
+  env: options.env,
+  readFile: options.readFile ?? (name => readFileSync(name, 'utf8')),
+})
+
+interface Opened {
+  /** Null: nothing to look at. */
+  readonly root: Node | null
+  readonly findings: Findings
+  readonly secrets: Set<string>
+}
+
+function open(file: string, scope: Scope): Opened {
+  const secrets = new Set<string>()
+  let text: string
+  try {
+    text = scope.readFile(path.resolve(file))
+  } catch (thrown) {
+    const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unreadable'
+    const findings = new Findings(file, new LineIndex(''))
+    findings.add('C012_UNREADABLE_FILE', 0, '', `cannot read the pipeline file (${why})`, 'check the path and its permissions')
+    return { root: null, findings, secrets }
+  }
+  const findings = new Findings(file, new LineIndex(text))
+  const read = readDocument(text, findings)
+  return { root: read && substituteTree(read, scope, findings, secrets), findings, secrets }
+}
+
+function readPipeline(root: Node, file: string, baseDir: string, context: CheckContext): PipelineSpec | null {
+  const checked = check(pipelineSchema, putTypesRight(root, context.findings), { path: [], owner: root.start }, context)
+  const { tree } = checked
+  const values = checked.ok ? (checked.value as PipelineFile) : null
+  for (const key of NOT_AVAILABLE) refuseUnavailable(key, tree, context)
+  const connections = readConnections(child(tree, 'connections'), context)
+  const home = readHome(child(tree, 'home'), connections, context)
+  const flowContext: FlowContext = { ...context, connections, home, baseDir }
+  const block = child(tree, 'flows')
+  const entries = block?.kind === 'map' ? block.entries : []
+  const flows = entries.flatMap(entry => readFlow(entry, values?.flows[entry.key], flowContext))
+  lintFile(tree, connections, context)
+  if (!values || context.findings.errors > 0) return null
+  const specs = connections.flatMap(c => (c.spec ? [[c.name, c.spec] as const] : []))
+  const spec: PipelineSpec = {
+    name: values.name,
+    file,
+    baseDir,
+    connections: Object.fromEntries(specs),
+    home,
+    flows,
+    memory: values.memory,
+    shutdownTimeout: values.shutdown_timeout,
+  }
+  lintSpec(spec, tree, context)
+  return spec
+}
+
+function refuseUnavailable(key: string, tree: Node, { findings }: CheckContext): void {
+  const entry = entryOf(tree, key)
+  if (!entry) return
+  const { value } = entry
+  const empty = (value.kind === 'map' && value.entries.length === 0) || (value.kind === 'seq' && value.items.length === 0)
+  if (!empty && value.kind !== 'invalid') {
+    findings.add('C021_NOT_AVAILABLE', entry.keyStart, pathText([key]), `\`${key}:\` is not available in this version`)
+  }
+}

@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Text of a file (UTF-8); throws like fs.readFileSync, which is the default. */
   readonly readFile?: (file: string) => string
+  /** What a relative `file` is relative to; default: the working directory of the process. */
+  readonly cwd?: string
 }
 
 export type LoadResult =
@@ -36,8 +38,9 @@ export type LoadResult =
  * parse hides the rest. Reads the file and what `${file:...}` names, nothing else. Does not throw.
  */
 export function loadPipeline(file: string, options: LoadOptions): LoadResult {
-  const baseDir = path.dirname(path.resolve(file))
-  const opened = open(file, { baseDir, ...withReader(options) })
+  const absolute = path.resolve(options.cwd ?? '.', file)
+  const baseDir = path.dirname(absolute)
+  const opened = open(file, absolute, { baseDir, ...withReader(options) })
   const { findings, secrets } = opened
   const context: CheckContext = { registry: options.registry, findings, secrets }
   const spec = opened.root ? readPipeline(opened.root, file, baseDir, context) : null
@@ -46,32 +49,19 @@ export function loadPipeline(file: string, options: LoadOptions): LoadResult {
   return { ok: true, spec, secrets: [...secrets].filter(s => s !== ''), warnings: findings.warnings(scrub) }
 }
 
-/** A plugin that `plugins:` names. */
-export interface PluginReference {
-  /** A package, or a file relative to the pipeline file. */
-  readonly specifier: string
-  readonly baseDir: string
-  /** `file:line:column` */
-  readonly at: string
-}
-
 /**
- * What `plugins:` lists, to be loaded before `loadPipeline` can know their names. Reports nothing: whatever is wrong with the file
- * is found by `loadPipeline`.
+ * What `plugins:` lists (packages, or files relative to the pipeline file), to be loaded before `loadPipeline` can know their
+ * names. Reports nothing: whatever is wrong with the file is found by `loadPipeline`.
  */
 export function readPluginList(
   file: string,
   env: LoadOptions['env'],
-  readFile?: LoadOptions['readFile'],
-): readonly PluginReference[] {
-  const baseDir = path.dirname(path.resolve(file))
-  const { root, findings } = open(file, { baseDir, ...withReader({ env, readFile }) })
+  options: Pick<LoadOptions, 'readFile' | 'cwd'> = {},
+): readonly string[] {
+  const absolute = path.resolve(options.cwd ?? '.', file)
+  const { root } = open(file, absolute, { baseDir: path.dirname(absolute), ...withReader({ env, ...options }) })
   const list = child(root ?? undefined, 'plugins')
-  if (list?.kind !== 'seq') return []
-  return list.items.flatMap(item => {
-    const specifier = textOf(item)
-    return specifier ? [{ specifier, baseDir, at: findings.at(item.start) }] : []
-  })
+  return list?.kind === 'seq' ? list.items.map(textOf).filter(text => text !== undefined && text !== '') : []
 }
 
 const withReader = (options: Pick<LoadOptions, 'env' | 'readFile'>): Pick<Scope, 'env' | 'readFile'> => ({
@@ -86,11 +76,12 @@ interface Opened {
   readonly secrets: Set<string>
 }
 
-function open(file: string, scope: Scope): Opened {
+/** `file` is the name shown in messages, `absolute` what is read. */
+function open(file: string, absolute: string, scope: Scope): Opened {
   const secrets = new Set<string>()
   let text: string
   try {
-    text = scope.readFile(path.resolve(file))
+    text = scope.readFile(absolute)
   } catch (thrown) {
     const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unreadable'
     const findings = new Findings(file, new LineIndex(''))

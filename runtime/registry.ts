@@ -53,6 +53,8 @@ export function didYouMean(word: string, known: readonly string[]): string | nul
 
 /** Letters to insert, delete or replace; two neighbours in the wrong order are one slip (`tabel`, `strat`). */
 function typingDistance(a: string, b: string): number {
-  const swapped = a.length === b.length && [...a.keys()].some(i => a.slice(0, i) + (a[i + 1] ?? '') + a[i] + a.slice(i + 2) === b)
+  let first = 0
+  while (first < a.length && a[first] === b[first]) first++
+  const swapped = a.slice(0, first) + (a[first + 1] ?? '') + (a[first] ?? '') + a.slice(first + 2) === b
   return swapped ? 1 : distance(a, b)
 }

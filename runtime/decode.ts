@@ -41,7 +41,12 @@ export function columnsStage(schema: Schema, plugin: string): DecodeStage {
     schema,
     async decode(cut, lane) {
       const blocks = cut.blocks.filter((b): b is ColumnsBlock => b.kind === 'columns')
-      const columns = schema.fields.map((f, i) => concatColumns(f, blocks.map(b => b.columns[i])))
+      const columns = schema.fields.map((f, i) =>
+        concatColumns(
+          f,
+          blocks.map(b => b.columns[i]),
+        ),
+      )
       const at = locate(blocks)
       const bad = new Map<number, ConnectError>()
       let row = 0
@@ -59,7 +64,8 @@ export function columnsStage(schema: Schema, plugin: string): DecodeStage {
 export function recordsStage(formats: Formats, options: RawSourceOptions, connection: string, plugin: string): DecodeStage {
   const extras = extraColumns(options, formats.keySchema)
   const clash = extras.find(e => fieldIndex(formats.valueSchema, e.field.name) >= 0)
-  if (clash) throw new ConnectError('C016_SCHEMA', `the column "${clash.field.name}" of \`columns:\` is also a field of the value`)
+  if (clash)
+    throw new ConnectError('C016_SCHEMA', `the column "${clash.field.name}" of \`columns:\` is also a field of the value`)
   const schema: Schema = { ...formats.valueSchema, fields: [...formats.valueSchema.fields, ...extras.map(e => e.field)] }
   return {
     schema,
@@ -87,7 +93,10 @@ export function recordsStage(formats: Formats, options: RawSourceOptions, connec
         await decodeAll(keys, blocks, 'key', badKeys, signal)
         for (const [n, error] of badKeys) if (!skipped.has(n) && !bad.has(n)) bad.set(n, error)
       }
-      const columns = [...values.columns, ...extras.map(e => extraColumn(e, blocks, rows, connection, keys, formats.keySchema, bad, skipped))]
+      const columns = [
+        ...values.columns,
+        ...extras.map(e => extraColumn(e, blocks, rows, connection, keys, formats.keySchema, bad, skipped)),
+      ]
       const at = locate(blocks)
       const raw = (n: number): RawRecord => recordAt(blocks[at.block[n]], n - at.start[at.block[n]])
       return {
@@ -99,7 +108,13 @@ export function recordsStage(formats: Formats, options: RawSourceOptions, connec
   }
 }
 
-async function decodeAll(decoder: Decoder, blocks: readonly RecordsBlock[], part: 'key' | 'value', bad: Map<number, ConnectError>, signal: AbortSignal): Promise<void> {
+async function decodeAll(
+  decoder: Decoder,
+  blocks: readonly RecordsBlock[],
+  part: 'key' | 'value',
+  bad: Map<number, ConnectError>,
+  signal: AbortSignal,
+): Promise<void> {
   let start = 0
   for (const block of blocks) {
     const base = start
@@ -124,7 +139,8 @@ function locate(blocks: readonly Block[]): { readonly block: Int32Array; readonl
 }
 
 function recordAt(block: RecordBlock, row: number): RawRecord {
-  const bytes = (start: Int32Array, end: Int32Array): Buffer | null => (start[row] < 0 ? null : block.buffer.subarray(start[row], end[row]))
+  const bytes = (start: Int32Array, end: Int32Array): Buffer | null =>
+    start[row] < 0 ? null : block.buffer.subarray(start[row], end[row])
   return {
     topic: block.topic,
     partition: block.partition,
@@ -162,6 +178,16 @@ function assemble(
   const rejected: Rejection[] = cut.damaged.map(d => ({ stage: 'read', plugin, error: d.error, record: d.raw }))
   for (const [n, error] of bad) rejected.push({ stage: 'decode', plugin, error, record: raw(n) })
   const gone = (n: number): boolean => bad.has(n) || skipped.has(n)
-  const selection = bad.size === 0 && skipped.size === 0 ? null : Int32Array.from(Array.from({ length }, (_, n) => n).filter(n => !gone(n)))
-  return { schema, columns, length, selection, origin: { lane, ranges: cut.ranges }, rows: { range, offset, timestamp }, rejected, raw }
+  const selection =
+    bad.size === 0 && skipped.size === 0 ? null : Int32Array.from(Array.from({ length }, (_, n) => n).filter(n => !gone(n)))
+  return {
+    schema,
+    columns,
+    length,
+    selection,
+    origin: { lane, ranges: cut.ranges },
+    rows: { range, offset, timestamp },
+    rejected,
+    raw,
+  }
 }

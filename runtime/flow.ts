@@ -2,19 +2,30 @@ import type { Rejection } from './batch'
 import type { Clock } from './clock'
 import { columnsStage, type DecodeStage, recordsStage } from './decode'
 import { asConnectError, ConnectError } from './errors'
-import type { Emitter, EventData, EventName } from './events'
 import { EventTime } from './event_time'
+import type { Emitter, EventData, EventName } from './events'
 import type { Flush, RawSourceOptions } from './fields'
 import type { EngineHooks } from './hooks'
 import { runLane } from './lane'
 import type { Prepared } from './pipeline'
-import type { ApplyContext, Block, Chunk, DeadLetterWriter, Format, Session, Sink, Source, Transform, WriteResult } from './plugin'
+import type {
+  ApplyContext,
+  Block,
+  Chunk,
+  DeadLetterWriter,
+  Format,
+  Session,
+  Sink,
+  Source,
+  Transform,
+  WriteResult,
+} from './plugin'
 import { needsKey } from './record_columns'
 import { anySignal, type RetryContext, retrying } from './retry'
 import type { Schema } from './schema'
 import type { FlowSpec } from './spec'
 import type { StageName } from './stage_name'
-import { FlowStats } from './stats'
+import type { FlowStats } from './stats'
 
 /** The instances a flow is made of; created by `stages.ts`, opened and closed by the flow. */
 export interface FlowParts {
@@ -145,7 +156,9 @@ export class FlowRun {
         return
       }
       const value = await retrying(this.retryContext('decode', signal), () => records.value.open(signal))
-      const key = needsKey(records.options) ? await retrying(this.retryContext('decode', signal), () => records.key.open(signal)) : null
+      const key = needsKey(records.options)
+        ? await retrying(this.retryContext('decode', signal), () => records.key.open(signal))
+        : null
       if (value && (key || !needsKey(records.options))) await this.#bindRecords(value, key, signal)
     } finally {
       release()
@@ -158,9 +171,12 @@ export class FlowRun {
     if (!records || block.kind !== 'records') throw new ConnectError('R001_INTERNAL', 'a typed source needs no inference')
     this.#binding ??= (async () => {
       const context = this.retryContext('decode', signal)
-      const value = (await retrying(context, () => records.value.open(signal))) ?? (await retrying(context, () => records.value.infer(block, 'value', signal)))
+      const value =
+        (await retrying(context, () => records.value.open(signal))) ??
+        (await retrying(context, () => records.value.infer(block, 'value', signal)))
       const key = needsKey(records.options)
-        ? ((await retrying(context, () => records.key.open(signal))) ?? (await retrying(context, () => records.key.infer(block, 'key', signal))))
+        ? ((await retrying(context, () => records.key.open(signal))) ??
+          (await retrying(context, () => records.key.infer(block, 'key', signal))))
         : null
       await this.#bindRecords(value, key, signal)
     })()
@@ -177,7 +193,12 @@ export class FlowRun {
     if (!records) return
     const { source } = this.spec
     const stage = this.#located(source.at, () =>
-      recordsStage({ value: records.value, valueSchema, key: records.key, keySchema }, records.options, source.connection ?? '', source.type),
+      recordsStage(
+        { value: records.value, valueSchema, key: records.key, keySchema },
+        records.options,
+        source.connection ?? '',
+        source.type,
+      ),
     )
     await this.#bind(stage, signal)
   }
@@ -188,12 +209,19 @@ export class FlowRun {
     for (const { name, at, transform } of this.#parts.transforms) {
       const input = schema
       schema = this.#located(at, () => transform.bind(input))
-      const reject: ApplyContext['reject'] = (batch, row, error) => ({ stage: 'transform', plugin: name, error, record: batch.raw(row) })
+      const reject: ApplyContext['reject'] = (batch, row, error) => ({
+        stage: 'transform',
+        plugin: name,
+        error,
+        record: batch.raw(row),
+      })
       bound.push({ apply: (batch, signal) => transform.apply(batch, { signal, reject }) })
     }
     const { sink, spec } = this
     const output = schema
-    this.eventTime = sink.eventTime ? this.#located(spec.sink.at, () => (sink.eventTime ? new EventTime(output, sink.eventTime) : null)) : null
+    this.eventTime = sink.eventTime
+      ? this.#located(spec.sink.at, () => (sink.eventTime ? new EventTime(output, sink.eventTime) : null))
+      : null
     await retrying(this.retryContext('write', signal), () => sink.open(output, signal))
     this.transforms = bound
     this.#decode = decode
@@ -266,7 +294,14 @@ export class FlowRun {
 
   async #close(): Promise<void> {
     const { source, sink, deadLetters, records, transforms } = this.#parts
-    const closing = [sink.close(), deadLetters?.close(), source.close(), records?.value.close(), records?.key.close(), ...transforms.map(t => t.transform.close?.())]
+    const closing = [
+      sink.close(),
+      deadLetters?.close(),
+      source.close(),
+      records?.value.close(),
+      records?.key.close(),
+      ...transforms.map(t => t.transform.close?.()),
+    ]
     await Promise.allSettled(closing)
   }
 
@@ -289,9 +324,16 @@ export class FlowRun {
     const now = this.clock.now()
     // up to 64 rows spread over the batch: enough for a quantile, no cost a row
     const step = Math.max(1, Math.floor(batch.length / 64))
-    for (let i = 0; i < batch.length; i += step) if (batch.rows.timestamp[i] >= 0) this.#stats.latency.add(now - batch.rows.timestamp[i])
+    for (let i = 0; i < batch.length; i += step)
+      if (batch.rows.timestamp[i] >= 0) this.#stats.latency.add(now - batch.rows.timestamp[i])
     const oldest = batch.length > 0 ? batch.rows.timestamp[0] : -1
-    this.emit('batch_written', { lane, rows: result.written, filtered, write_ms, latency_ms: oldest >= 0 ? Math.max(0, now - oldest) : null })
+    this.emit('batch_written', {
+      lane,
+      rows: result.written,
+      filtered,
+      write_ms,
+      latency_ms: oldest >= 0 ? Math.max(0, now - oldest) : null,
+    })
     const marks = [...prepared.after.values()]
     if (marks.length > 0) this.emit('watermark_moved', { watermark_ms: Math.min(...marks) })
   }
@@ -346,4 +388,3 @@ const reasonOf = (signal: AbortSignal): string => (signal.reason instanceof Erro
 
 const isAbort = (error: unknown, signal: AbortSignal): boolean =>
   error === signal.reason || (error instanceof ConnectError && error.code === 'R003_ABORTED')
-

@@ -125,6 +125,13 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
   const failure = new AbortController()
   const { signal, release } = anySignal(session.over, flow.abort, failure.signal)
   let sinkLane: SinkLane | null = null
+  /** What went wrong beside the main loop; the loop then fails with it or with a consequence of it. */
+  let aside: unknown = null
+  const fail = (error: unknown): void => {
+    if (signal.aborted) return
+    aside = error
+    failure.abort(error)
+  }
   try {
     let committed = await reader.committed(signal)
     let read: readonly Chunk[] = []
@@ -137,7 +144,8 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
       if (first === null) return flow.drain.aborted ? 'stopped' : 'done'
       read = first
     }
-    const openSink = (): Promise<SinkLane> => flow.sink.lane({ lane: reader.lane, partitions: reader.partitions, group: reader.group }, signal)
+    const openSink = (): Promise<SinkLane> =>
+      flow.sink.lane({ lane: reader.lane, partitions: reader.partitions, group: reader.group }, signal)
     sinkLane = await retrying(flow.retryContext('write', signal), openSink)
     if (sinkLane.delivery === 'transaction') committed = (await sinkLane.committed(signal)) ?? (await reader.committed(signal))
     const { states, start } = findStart(flow, reader, committed)
@@ -153,8 +161,8 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
       flow.countRead(chunk)
     }
     const lane = new LaneRun(flow, reader, buffer, signal, start, states)
-    const filling = fill(flow, reader, buffer, start, signal).catch(error => failure.abort(error))
-    const watching = watchEnd(flow, reader, buffer, signal).catch(error => failure.abort(error))
+    const filling = fill(flow, reader, buffer, start, signal).catch(fail)
+    const watching = watchEnd(flow, reader, buffer, signal).catch(fail)
     try {
       if (sinkLane.delivery === 'token') await tokenLoop(lane, sinkLane)
       else {
@@ -171,7 +179,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
     return flow.drain.aborted ? 'stopped' : 'done'
   } catch (error) {
     if (flow.abort.aborted) throw flow.abort.reason
-    const own = failure.signal.aborted ? failure.signal.reason : error
+    const own = aside ?? error
     if (session.over.aborted && !isFatal(own)) return 'over'
     if (own instanceof ConnectError && own.code === 'P005_SESSION_OVER') return 'over'
     throw own
@@ -198,19 +206,33 @@ function findStart(flow: FlowRun, reader: LaneReader, committed: ReadonlyMap<str
 }
 
 /** The group must not know less than the table: then it was reset or expired, and reading on would double rows. */
-async function guard(flow: FlowRun, reader: LaneReader, sinkLane: Extract<SinkLane, { delivery: 'token' }>, start: Extract<Recovery, { kind: 'go' }>, signal: AbortSignal): Promise<void> {
+async function guard(
+  flow: FlowRun,
+  reader: LaneReader,
+  sinkLane: Extract<SinkLane, { delivery: 'token' }>,
+  start: Extract<Recovery, { kind: 'go' }>,
+  signal: AbortSignal,
+): Promise<void> {
   const highest = await retrying(flow.retryContext('write', signal), () => sinkLane.highest(reader.partitions, signal))
   if (!highest) return
   const replayed = new Map(start.replay?.ranges.map(r => [r.key, r.to]))
   for (const [key, held] of highest) {
     const known = replayed.get(key) ?? (start.next.get(key) ?? 0) - 1
     if (held > known) {
-      throw new ConnectError('P002_BEHIND_TABLE', `${key}: the table holds offset ${held}, the position says ${known + 1} is next`, { stage: 'read' })
+      throw new ConnectError(
+        'P002_BEHIND_TABLE',
+        `${key}: the table holds offset ${held}, the position says ${known + 1} is next`,
+        { stage: 'read' },
+      )
     }
   }
 }
 
-async function startingOffsets(reader: LaneReader, start: Extract<Recovery, { kind: 'go' }>, signal: AbortSignal): Promise<Map<string, number>> {
+async function startingOffsets(
+  reader: LaneReader,
+  start: Extract<Recovery, { kind: 'go' }>,
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
   const fresh = reader.partitions.filter(p => start.next.get(partitionKey(p)) === null)
   const starts = fresh.length > 0 ? await reader.startOffsets(fresh, signal) : new Map<string, number>()
   const next = new Map<string, number>()
@@ -225,7 +247,13 @@ async function startingOffsets(reader: LaneReader, start: Extract<Recovery, { ki
  * Reads into the buffer, no further than the lane's share of memory. During a replay the bound does not hold, because the
  * batch waits for the slowest of its partitions; those that have reached the end of their range are paused instead.
  */
-async function fill(flow: FlowRun, reader: LaneReader, buffer: LaneBuffer, start: Extract<Recovery, { kind: 'go' }>, signal: AbortSignal): Promise<void> {
+async function fill(
+  flow: FlowRun,
+  reader: LaneReader,
+  buffer: LaneBuffer,
+  start: Extract<Recovery, { kind: 'go' }>,
+  signal: AbortSignal,
+): Promise<void> {
   const waiting = new Map(start.replay?.ranges.map(r => [r.key, r.to]))
   const paused: { topic: string; partition: number }[] = []
   if (start.replay) paused.push(...reader.partitions.filter(p => !waiting.has(partitionKey(p))))
@@ -262,7 +290,12 @@ async function watchEnd(flow: FlowRun, reader: LaneReader, buffer: LaneBuffer, s
  * A schema that nobody registered or declared is taken from the first records; then transforms and sink are bound to it. Returns
  * what was read meanwhile (the reader goes on from there), or null if the input ended before its first record.
  */
-async function bindToFirstBlock(flow: FlowRun, reader: LaneReader, next: ReadonlyMap<string, number>, signal: AbortSignal): Promise<readonly Chunk[] | null> {
+async function bindToFirstBlock(
+  flow: FlowRun,
+  reader: LaneReader,
+  next: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+): Promise<readonly Chunk[] | null> {
   const enough = new AbortController()
   const either = anySignal(signal, flow.drain, flow.boundSignal, enough.signal)
   const buffer = new LaneBuffer(reader.partitions, next, flow.clock)

@@ -76,7 +76,9 @@ export class LaneBuffer {
     const partition = this.#byKey.get(key)
     if (!partition) throw new ConnectError('R001_INTERNAL', `${key} does not belong to this lane`)
     if (chunk.from !== partition.read) {
-      throw new ConnectError('K002_OFFSET_JUMP', `${key}: expected offset ${partition.read}, got ${chunk.from}`, { stage: 'read' })
+      throw new ConnectError('K002_OFFSET_JUMP', `${key}: expected offset ${partition.read}, got ${chunk.from}`, {
+        stage: 'read',
+      })
     }
     partition.read = chunk.next
     partition.chunks.push(chunk)
@@ -145,7 +147,10 @@ export class LaneBuffer {
       const range = wanted.get(p.key)
       if (!range) continue
       if (range.from !== p.position || p.read <= range.to) {
-        throw new ConnectError('R001_INTERNAL', `${p.key}: cannot cut ${range.from}..${range.to} from ${p.position}..${p.read - 1}`)
+        throw new ConnectError(
+          'R001_INTERNAL',
+          `${p.key}: cannot cut ${range.from}..${range.to} from ${p.position}..${p.read - 1}`,
+        )
       }
       parts.push([p, range.to])
     }
@@ -225,7 +230,10 @@ function lastOffsetWithin(chunks: readonly Chunk[], rows: number): number {
 /** Cuts a chunk in two before offset `at`. */
 function splitChunk(chunk: Chunk, at: number): readonly [Chunk, Chunk] {
   if (chunk.damaged) {
-    throw new ConnectError('P001_POSITION_STOP', `${partitionKey(chunk)}: a range ends at ${at - 1}, inside a damaged batch ${chunk.from}..${chunk.next - 1}`)
+    throw new ConnectError(
+      'P001_POSITION_STOP',
+      `${partitionKey(chunk)}: a range ends at ${at - 1}, inside a damaged batch ${chunk.from}..${chunk.next - 1}`,
+    )
   }
   const { block } = chunk
   let row = 0
@@ -234,6 +242,11 @@ function splitChunk(chunk: Chunk, at: number): readonly [Chunk, Chunk] {
   const firstBytes = Math.round(chunk.bytes * share)
   return [
     { ...chunk, next: at, block: block && row > 0 ? sliceBlock(block, 0, row) : null, bytes: firstBytes },
-    { ...chunk, from: at, block: block && row < block.count ? sliceBlock(block, row, block.count) : null, bytes: chunk.bytes - firstBytes },
+    {
+      ...chunk,
+      from: at,
+      block: block && row < block.count ? sliceBlock(block, row, block.count) : null,
+      bytes: chunk.bytes - firstBytes,
+    },
   ]
 }

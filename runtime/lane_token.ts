@@ -36,16 +36,34 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
     cut.ranges.map(r => {
       const key = partitionKey(r)
       const wa = prepared.after.get(key)
-      const range = { b: batch, n: cut.ranges.length, from: r.from, to: r.to, t: flow.clock.now(), ...(wa === undefined ? {} : { wa }) }
-      return { topic: r.topic, partition: r.partition, offset: r.from, metadata: lane.metadata(key, acknowledged, prepared.before.get(key), range) }
+      const range = {
+        b: batch,
+        n: cut.ranges.length,
+        from: r.from,
+        to: r.to,
+        t: flow.clock.now(),
+        ...(wa === undefined ? {} : { wa }),
+      }
+      return {
+        topic: r.topic,
+        partition: r.partition,
+        offset: r.from,
+        metadata: lane.metadata(key, acknowledged, prepared.before.get(key), range),
+      }
     })
   /** Clean positions after a batch; offsets come from its own ranges, because the buffer may already have cut further. */
   const advanced = ({ cut, prepared }: Ready): Position[] =>
     cut.ranges.map(r => {
       const key = partitionKey(r)
-      return { topic: r.topic, partition: r.partition, offset: r.to + 1, metadata: lane.metadata(key, acknowledged, prepared.after.get(key)) }
+      return {
+        topic: r.topic,
+        partition: r.partition,
+        offset: r.to + 1,
+        metadata: lane.metadata(key, acknowledged, prepared.after.get(key)),
+      }
     })
-  const commit = (positions: readonly Position[]): Promise<void> => (positions.length > 0 ? reader.commit(positions, signal) : Promise.resolve())
+  const commit = (positions: readonly Position[]): Promise<void> =>
+    positions.length > 0 ? reader.commit(positions, signal) : Promise.resolve()
 
   const write = async ({ cut, prepared }: Ready, replayOf: number | null): Promise<void> => {
     const { batch, behind } = prepared
@@ -54,11 +72,12 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
     const token = flow.hooks.token?.(plain) ?? plain
     const verify = flow.hooks.verifyResend ?? true
     const started = flow.clock.monotonic()
-    const result = batch.length === 0
-      ? { written: 0, failed: [] }
-      : await retrying(flow.retryContext('write', signal), attempt =>
-          sink.write(batch, { token, resend: verify && (attempt > 0 || replayOf !== null), namedAt: replayOf, behind, signal }),
-        )
+    const result =
+      batch.length === 0
+        ? { written: 0, failed: [] }
+        : await retrying(flow.retryContext('write', signal), attempt =>
+            sink.write(batch, { token, resend: verify && (attempt > 0 || replayOf !== null), namedAt: replayOf, behind, signal }),
+          )
     await settle(flow, prepared, result.failed, signal)
     flow.countWritten(reader.lane, prepared, result, flow.clock.monotonic() - started)
   }
@@ -125,7 +144,10 @@ async function reachable(lane: LaneRun, ranges: readonly { key: string; from: nu
   for (const { key, from, to } of ranges) {
     const end = ends.get(key)
     if (end !== undefined && end <= to) {
-      throw new ConnectError('P001_POSITION_STOP', `${key}: the pending range ${from}..${to} is not in the source, which ends at ${end}`)
+      throw new ConnectError(
+        'P001_POSITION_STOP',
+        `${key}: the pending range ${from}..${to} is not in the source, which ends at ${end}`,
+      )
     }
   }
 }

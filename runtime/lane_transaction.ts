@@ -24,14 +24,19 @@ export async function transactionLoop(lane: LaneRun, first: TransactionLane, reo
     const { cut, prepared } = ready
     const positions: Position[] = cut.ranges.map(r => {
       const key = partitionKey(r)
-      return { topic: r.topic, partition: r.partition, offset: r.to + 1, metadata: lane.metadata(key, batch, prepared.after.get(key)) }
+      return {
+        topic: r.topic,
+        partition: r.partition,
+        offset: r.to + 1,
+        metadata: lane.metadata(key, batch, prepared.after.get(key)),
+      }
     })
     const started = flow.clock.monotonic()
     let result: WriteResult | null = null
     while (result === null) {
       try {
         const current = sink
-        result = await retrying(flow.retryContext('write', signal), () => 
+        result = await retrying(flow.retryContext('write', signal), () =>
           current.write(prepared.batch, { positions, signal, settle: failed => settle(flow, prepared, failed, signal) }),
         )
       } catch (error) {

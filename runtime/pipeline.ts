@@ -23,7 +23,13 @@ export interface Prepared {
  *
  * Under `on_error: stop` the first rejection ends the flow here, before anything of its batch is named or written.
  */
-export async function prepare(flow: FlowRun, cut: Cut, lane: number, before: ReadonlyMap<string, number>, signal: AbortSignal): Promise<Prepared> {
+export async function prepare(
+  flow: FlowRun,
+  cut: Cut,
+  lane: number,
+  before: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+): Promise<Prepared> {
   const decoded = await retrying(flow.retryContext('decode', signal), () => flow.decode.decode(cut, lane, signal))
   let batch = decoded.batch
   for (const transform of flow.transforms) batch = await transform.apply(batch, signal)
@@ -53,7 +59,12 @@ export async function settle(
   signal: AbortSignal,
 ): Promise<void> {
   const { batch } = prepared
-  const refused = failed.map(f => ({ stage: 'write' as const, plugin: flow.spec.sink.type, error: f.error, record: batch.raw(f.row) }))
+  const refused = failed.map(f => ({
+    stage: 'write' as const,
+    plugin: flow.spec.sink.type,
+    error: f.error,
+    record: batch.raw(f.row),
+  }))
   const all = [...batch.rejected, ...refused]
   if (all.length === 0) return
   if (flow.deadLetters === null) throw flow.stoppedBy(all[0])

@@ -296,6 +296,9 @@ export interface FormatContext {
   /** Topics of the source, or the topic of the sink: names the subjects `<topic>-key` and `<topic>-value`. */
   readonly topics: readonly string[]
   readonly part: 'key' | 'value'
+  /** For events; absent outside of a running pipeline. */
+  readonly pipeline?: string
+  readonly flow?: string
 }
 
 export interface RegistryEndpoint {

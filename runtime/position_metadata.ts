@@ -67,7 +67,9 @@ export function decodeMetadata(key: string, committed: Committed): PositionMetad
   if (typeof raw !== 'object' || raw === null) throw foreign()
   const m = raw as Record<string, unknown>
   if (typeof m.v === 'number' && m.v > 1) {
-    throw new ConnectError('P001_POSITION_STOP', `${key}: metadata version ${m.v} is newer than this program`, { hint: 'start the newer version' })
+    throw new ConnectError('P001_POSITION_STOP', `${key}: metadata version ${m.v} is newer than this program`, {
+      hint: 'start the newer version',
+    })
   }
   if (m.v !== 1 || typeof m.l !== 'number' || typeof m.d !== 'number' || typeof m.inc !== 'string') throw foreign()
   const range = Array.isArray(m.p) && typeof m.p[0] === 'number' && typeof m.p[1] === 'number' ? m.p : null

@@ -47,7 +47,10 @@ function keyField(schema: Schema | null, detail: string | null): Field {
   if (detail === null && fields.length === 1) return fields[0]
   const found = fields.find(f => f.name === detail)
   if (found) return found
-  throw new ConnectError('C015_UNKNOWN_COLUMN', `the key has the fields ${fields.map(f => f.name).join(', ')}; name one: key.<field>`)
+  throw new ConnectError(
+    'C015_UNKNOWN_COLUMN',
+    `the key has the fields ${fields.map(f => f.name).join(', ')}; name one: key.<field>`,
+  )
 }
 
 export function extraColumn(
@@ -63,7 +66,14 @@ export function extraColumn(
   const { field, source, detail } = extra
   const missing = (row: number): void => {
     if (!field.nullable && !skipped.has(row) && !bad.has(row)) {
-      bad.set(row, new ConnectError('D008_NULL', `the record has no ${source}${detail ? ` "${detail}"` : ''} for the column "${field.name}"`, { stage: 'decode' }))
+      bad.set(
+        row,
+        new ConnectError(
+          'D008_NULL',
+          `the record has no ${source}${detail ? ` "${detail}"` : ''} for the column "${field.name}"`,
+          { stage: 'decode' },
+        ),
+      )
     }
   }
   if (source === 'key' && keys && keySchema) {
@@ -90,7 +100,15 @@ export function extraColumn(
   return column
 }
 
-function fill(column: Column, { source, detail }: ExtraColumn, block: RecordBlock, i: number, connection: string, row: number, missing: (row: number) => void): void {
+function fill(
+  column: Column,
+  { source, detail }: ExtraColumn,
+  block: RecordBlock,
+  i: number,
+  connection: string,
+  row: number,
+  missing: (row: number) => void,
+): void {
   if (column instanceof I64Column) {
     const value = source === 'offset' ? block.offset[i] : block.timestamp[i]
     if (source === 'timestamp' && value < 0) {
@@ -101,7 +119,10 @@ function fill(column: Column, { source, detail }: ExtraColumn, block: RecordBloc
   else if (column instanceof DictionaryColumn) column.ids[row] = column.idOf(source === 'topic' ? block.topic : connection)
   else if (column instanceof VarColumn) {
     // the last header of a name counts, as in Kafka's Headers.lastHeader
-    const value = parseHeaders(block.buffer, block.headersStart[i], block.headersEnd[i]).filter(h => h[0] === detail).at(-1)?.[1] ?? null
+    const value =
+      parseHeaders(block.buffer, block.headersStart[i], block.headersEnd[i])
+        .filter(h => h[0] === detail)
+        .at(-1)?.[1] ?? null
     column.length = row
     column.reserve(1, value?.length ?? 0)
     if (value) value.copy(column.data, column.offsets[row])
@@ -136,4 +157,3 @@ function asNullable(column: Column, field: Field, nulls: Uint8Array): Column {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(column)), column, { type: field.type, nullable: true, nulls })
   return copy as Column
 }
-

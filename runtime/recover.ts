@@ -54,7 +54,10 @@ export function recover(states: ReadonlyMap<string, PartitionState>, lanes: numb
     acknowledged = Math.max(acknowledged, metadata.d)
     lastNamed = Math.max(lastNamed, metadata.d, pending?.b ?? 0)
     if (pending && metadata.l !== lanes) {
-      return stop(`${key}: batch ${pending.b} is pending under lanes: ${metadata.l}`, `start once with lanes: ${metadata.l} so that it can finish`)
+      return stop(
+        `${key}: batch ${pending.b} is pending under lanes: ${metadata.l}`,
+        `start once with lanes: ${metadata.l} so that it can finish`,
+      )
     }
     if (pending && pending.from !== offset) {
       return stop(
@@ -87,7 +90,10 @@ export function recover(states: ReadonlyMap<string, PartitionState>, lanes: numb
 
   if (open.size === 0) return { kind: 'go', acknowledged, lastNamed, next, replay: null, notes }
   if (open.size > 1) {
-    return stop(`batches ${[...open.keys()].sort((a, b) => a - b).join(' and ')} are pending at once in one lane`, 'report this with the log')
+    return stop(
+      `batches ${[...open.keys()].sort((a, b) => a - b).join(' and ')} are pending at once in one lane`,
+      'report this with the log',
+    )
   }
   const [[batch, ranges]] = open
   if (ranges.length === count) return { kind: 'go', acknowledged, lastNamed, next, replay: { batch, ranges, namedAt }, notes }

@@ -40,7 +40,13 @@ export function createFlow(pipeline: PipelineSpec, spec: FlowSpec, environment: 
     ...(environment.stdout ? { stdout: environment.stdout } : {}),
   })
   const format = (format: FormatSpec, connection: string | null, topics: readonly string[], part: 'key' | 'value'): Format => {
-    const endpoint: FormatContext = { registry: registryOf(pipeline, connection, registry), baseDir: pipeline.baseDir, events: environment.events, topics, part }
+    const endpoint: FormatContext = {
+      registry: registryOf(pipeline, connection, registry),
+      baseDir: pipeline.baseDir,
+      events: environment.events,
+      topics,
+      part,
+    }
     return registry.get('format', format.format).create(format.config, endpoint)
   }
 
@@ -79,7 +85,12 @@ function registryOf(pipeline: PipelineSpec, connection: string | null, registry:
   return (spec && registry.find('connection', spec.type)?.registry?.(spec.config as never)) ?? null
 }
 
-function deadLetters(pipeline: PipelineSpec, { onError }: FlowSpec, registry: Registry, context: (connection: string) => PluginContext): DeadLetterWriter | null {
+function deadLetters(
+  pipeline: PipelineSpec,
+  { onError }: FlowSpec,
+  registry: Registry,
+  context: (connection: string) => PluginContext,
+): DeadLetterWriter | null {
   switch (onError.kind) {
     case 'stop':
       return null
@@ -89,7 +100,10 @@ function deadLetters(pipeline: PipelineSpec, { onError }: FlowSpec, registry: Re
       const type = pipeline.connections[onError.connection]?.type ?? ''
       const writer = registry.find('sink', type)?.deadLetters?.(onError.topic, context(onError.connection))
       if (writer) return writer
-      throw new ConnectError('C013_UNSAFE_NEIGHBOURS', `dead letters cannot go to the connection "${onError.connection}" of type ${type}`)
+      throw new ConnectError(
+        'C013_UNSAFE_NEIGHBOURS',
+        `dead letters cannot go to the connection "${onError.connection}" of type ${type}`,
+      )
     }
   }
 }
@@ -116,7 +130,10 @@ export function checkStages(pipeline: PipelineSpec, registry: Registry): readonl
     const loop = writes.find(w => reads.includes(w))
     if (loop) refuse(flow.sink.at, `flow "${flow.name}" writes to ${loop}, which it reads: it would never end`)
     if (letters && reads.includes(letters)) {
-      refuse(flow.source.at, `flow "${flow.name}" reads ${letters}, where its own dead letters go: one bad record would go round for ever`)
+      refuse(
+        flow.source.at,
+        `flow "${flow.name}" reads ${letters}, where its own dead letters go: one bad record would go round for ever`,
+      )
     }
     const exactly = (flow.sink.config as { delivery?: string }).delivery === 'exactly_once'
     if (sink.capabilities.exactly_once && exactly && !source.capabilities.exactly_once) {
@@ -129,7 +146,11 @@ export function checkStages(pipeline: PipelineSpec, registry: Registry): readonl
     if (flow.onError.kind === 'dead_letter') {
       const type = pipeline.connections[flow.onError.connection]?.type ?? ''
       if (!registry.find('sink', type)?.deadLetters) {
-        refuse(flow.source.at, `dead letters cannot go to the connection "${flow.onError.connection}" of type ${type}`, 'use a Kafka connection, or {file: PATH}')
+        refuse(
+          flow.source.at,
+          `dead letters cannot go to the connection "${flow.onError.connection}" of type ${type}`,
+          'use a Kafka connection, or {file: PATH}',
+        )
       }
     }
   }
@@ -141,7 +162,11 @@ export function checkStages(pipeline: PipelineSpec, registry: Registry): readonl
       const shared = a.writes.find(w => b.writes.includes(w))
       if (!shared || a.flow.name.split('@')[0] === b.flow.name.split('@')[0]) continue
       const different = differingKeys(a.flow.sink.config, b.flow.sink.config)
-      if (different.length > 0) refuse(b.flow.sink.at, `the flows "${a.flow.name}" and "${b.flow.name}" write ${shared} with different ${different.join(', ')}`)
+      if (different.length > 0)
+        refuse(
+          b.flow.sink.at,
+          `the flows "${a.flow.name}" and "${b.flow.name}" write ${shared} with different ${different.join(', ')}`,
+        )
     }
   }
   return problems
@@ -160,7 +185,8 @@ interface Endpoints {
 export function endpoints(flow: FlowSpec, registry: Registry): Endpoints {
   const source = registry.get('source', flow.source.type)
   const sink = registry.get('sink', flow.sink.type)
-  const qualified = (connection: string | null, names: readonly string[]): string[] => names.map(n => (connection === null ? n : `${connection}:${n}`))
+  const qualified = (connection: string | null, names: readonly string[]): string[] =>
+    names.map(n => (connection === null ? n : `${connection}:${n}`))
   return {
     source,
     sink,

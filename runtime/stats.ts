@@ -48,6 +48,12 @@ export class FlowStats {
   readonly latency = new LatencyHistogram()
 
   counts(): FlowCounts {
-    return { read: this.read, written: this.written, filtered: this.filtered, dead_lettered: this.deadLettered, restarts: this.restarts }
+    return {
+      read: this.read,
+      written: this.written,
+      filtered: this.filtered,
+      dead_lettered: this.deadLettered,
+      restarts: this.restarts,
+    }
   }
 }

@@ -64,7 +64,12 @@ export class Worker {
 
   async #flow(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowResult> {
     const { events, drain, abort } = this.#options
-    const result = (error: ConnectError | null): FlowResult => ({ pipeline: pipeline.name, flow: spec.name, counts: stats.counts(), error })
+    const result = (error: ConnectError | null): FlowResult => ({
+      pipeline: pipeline.name,
+      flow: spec.name,
+      counts: stats.counts(),
+      error,
+    })
     const ids = { pipeline: pipeline.name, flow: spec.name }
     // flows are looked up by their promise below, which stands in the map only after this first turn
     await Promise.resolve()
@@ -87,7 +92,13 @@ export class Worker {
           if (await this.#pause(in_ms)) continue
           return result(null)
         }
-        events.emit('flow_failed', { ...ids, code: error.code, message: error.message, hint: error.hint, stage: error.stage ?? 'read' })
+        events.emit('flow_failed', {
+          ...ids,
+          code: error.code,
+          message: error.message,
+          hint: error.hint,
+          stage: error.stage ?? 'read',
+        })
         return result(error)
       }
     }
@@ -130,9 +141,13 @@ export class Worker {
     for (const { spec } of this.#flows) {
       const source = this.#options.registry.get('source', spec.source.type)
       if (source.endless?.(spec.source.config)) {
-        throw new ConnectError('C019_USAGE', `--until-caught-up: the source "${spec.source.type}" of flow "${spec.name}" never ends`, {
-          hint: `bound it (see \`connect plugins ${spec.source.type}\`) or use --for`,
-        })
+        throw new ConnectError(
+          'C019_USAGE',
+          `--until-caught-up: the source "${spec.source.type}" of flow "${spec.name}" never ends`,
+          {
+            hint: `bound it (see \`connect plugins ${spec.source.type}\`) or use --for`,
+          },
+        )
       }
     }
   }

@@ -1,0 +1,17 @@
+import type { Readable } from 'node:stream'
+
+/** The process as commands see it; only `main.ts` makes one of the real process. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly stdin: Readable
+  /** Resolve when the text is taken, so that a slow reader slows the writer. */
+  out(text: string): Promise<void>
+  err(text: string): Promise<void>
+  readonly outIsTerminal: boolean
+  readonly errIsTerminal: boolean
+  /** Calls back on SIGINT and SIGTERM until the returned function is called. */
+  onSignal(callback: (signal: 'SIGINT' | 'SIGTERM') => void): () => void
+  /** Ends the process at once. */
+  exit(code: number): never
+}

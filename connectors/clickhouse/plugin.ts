@@ -1,0 +1,62 @@
+import { type Declaration, defineConnection, defineSink } from '../../runtime/plugin'
+import { type ConnectionConfig, connectionConfig, sinkConfig } from './config'
+import { ClickHouseSink } from './sink'
+
+const connection = defineConnection({
+  name: 'clickhouse',
+  status: 'beta',
+  since: '0.1.0',
+  summary: 'A ClickHouse server, by HTTP.',
+  description: 'Tables of sinks and views live in its `database`, which is made if it is missing.',
+  config: connectionConfig,
+  examples: [
+    {
+      title: 'A server with a password from a file',
+      yaml: [
+        'clickhouse:',
+        '  url: https://clickhouse.example.com:8443',
+        '  database: ec2',
+        '  username: connect',
+        '  password: ${file:/run/secrets/clickhouse}',
+      ].join('\n'),
+    },
+  ],
+  conformance: { config: { url: 'http://127.0.0.1:8123' } },
+  embedded: { url: 'clickhouse' },
+})
+
+const sink = defineSink<typeof sinkConfig, ConnectionConfig>({
+  name: 'clickhouse',
+  status: 'beta',
+  since: '0.1.0',
+  summary: 'Rows into a ClickHouse table, exactly once.',
+  description: [
+    'Makes the table if it is missing and checks it if it exists: a column that is absent or too narrow is an error before the',
+    'first row, a value that does not fit is a rejected row, nothing is changed on the way in.',
+    'Beside the table stand `<table>__in`, into which rows are inserted, and `<table>__mv`, which carries them over.',
+    'Every row also carries `_source` (flow/topic), `_partition`, `_offset` and, with `time`, `_behind`: how many milliseconds it was',
+    'behind the largest event time of its source partition.',
+    '',
+    'ClickHouse has no NULL for arrays, maps and tuples: a nullable one gets a companion column `<name>__null`.',
+  ].join('\n'),
+  config: sinkConfig,
+  examples: [
+    {
+      title: 'Events kept for 90 days',
+      yaml: ['sink:', '  type: clickhouse', '  table: cpu', '  time: ts', '  order_by: [device, ts]', '  retain: 90d'].join('\n'),
+    },
+    {
+      title: 'The latest row of each id',
+      yaml: ['sink:', '  type: clickhouse', '  table: anomalies', '  mode: upsert', '  version: rev', '  order_by: [id]'].join(
+        '\n',
+      ),
+    },
+  ],
+  conformance: { skip: { instance: 'needs a ClickHouse server; the integration tests run it against one' } },
+  connection: 'clickhouse',
+  capabilities: { exactly_once: true, upsert: true, create_table: true, transactional: false },
+  writes: config => [`clickhouse:${config.table}`],
+  create: (config, context) => new ClickHouseSink(config, context),
+})
+
+export const clickhouseConnector: readonly Declaration[] = [connection, sink]

@@ -1,0 +1,46 @@
+import type { Batch } from '../../runtime/batch'
+import { type Column, DictionaryColumn, I32Column, I64Column } from '../../runtime/column'
+import { type Field, field } from '../../runtime/schema'
+
+/**
+ * Columns the sink adds to every row: where it came from (`_source` is "<flow>/<topic>", so that several flows and topics can feed
+ * one table) and how far behind the largest event time of its partition it was. A re-sent batch is looked up by the first three.
+ */
+export const SOURCE = '_source'
+export const PARTITION = '_partition'
+export const OFFSET = '_offset'
+export const BEHIND = '_behind'
+
+export const PROVENANCE: readonly Field[] = [field(SOURCE, 'dictionary'), field(PARTITION, 'i32'), field(OFFSET, 'i64')]
+
+export const provenanceFields = (hasTime: boolean): readonly Field[] =>
+  hasTime ? [...PROVENANCE, field(BEHIND, 'i64')] : PROVENANCE
+
+export const sourceName = (flow: string, topic: string): string => `${flow}/${topic}`
+
+/** The provenance columns of a dense batch, in the order of `provenanceFields`. */
+export function provenanceColumns(batch: Batch, flow: string, hasTime: boolean, behind: Float64Array | null): readonly Column[] {
+  const { length, origin, rows } = batch
+  const source = new DictionaryColumn({ kind: 'dictionary' }, false)
+  const partition = new I32Column({ kind: 'i32' }, false)
+  const offset = new I64Column({ kind: 'i64' }, false)
+  const columns = [source, partition, offset]
+  for (const column of columns) column.reserve(length)
+  const ids = origin.ranges.map(r => source.idOf(sourceName(flow, r.topic)))
+  for (let i = 0; i < length; i++) {
+    const range = rows.range[i]
+    source.ids[i] = ids[range]
+    partition.values[i] = origin.ranges[range].partition
+    offset.setNumber(i, rows.offset[i])
+  }
+  for (const column of columns) column.length = length
+  return hasTime ? [...columns, behindColumn(length, behind)] : columns
+}
+
+function behindColumn(length: number, behind: Float64Array | null): Column {
+  const column = new I64Column({ kind: 'i64' }, false)
+  column.reserve(length)
+  if (behind) for (let i = 0; i < length; i++) column.setNumber(i, Math.max(0, Math.round(behind[i])))
+  column.length = length
+  return column
+}

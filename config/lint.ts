@@ -9,7 +9,7 @@ export function lintFile(tree: Node, connections: readonly DeclaredConnection[],
 }
 
 export function lintSpec(spec: PipelineSpec, tree: Node, context: CheckContext): void {
-  loops(spec, tree, context)
+  formatsThatOnlyRead(spec, tree, context)
 }
 
 /** Connections that no flow could use: nothing of their type is there and nobody names them. */
@@ -30,24 +30,22 @@ function unusedConnections(tree: Node, connections: readonly DeclaredConnection[
   }
 }
 
-/** A flow that writes what it reads never ends and grows. */
-function loops(spec: PipelineSpec, tree: Node, { registry, findings }: CheckContext): void {
-  for (const flow of spec.flows) {
-    const source = registry.find('source', flow.source.type)
-    const sink = registry.find('sink', flow.sink.type)
-    if (!source || !sink || flow.source.connection === null || flow.source.connection !== flow.sink.connection) continue
-    const reads = new Set(source.reads(flow.source.config))
-    const both = sink.writes(flow.sink.config).filter(name => reads.has(name))
-    if (both.length === 0) continue
-    const key = flow.name.split('@', 1)[0]
-    const at = entryOf(child(child(tree, 'flows'), key), 'sink')
-    const path = `flows.${key}.sink`
-    findings.add(
-      'C013_UNSAFE_NEIGHBOURS',
-      at?.keyStart ?? 0,
-      path,
-      `the flow writes to what it reads: ${both.join(', ')}`,
-      'write to another name',
-    )
+/** A sink's format must be able to write. */
+function formatsThatOnlyRead(spec: PipelineSpec, tree: Node, { registry, findings }: CheckContext): void {
+  for (const { name, sink } of spec.flows) {
+    if (typeof sink.config !== 'object' || sink.config === null) continue
+    for (const [key, value] of Object.entries(sink.config)) {
+      const format = isFormatSpec(value) ? registry.find('format', value.format) : undefined
+      if (!format || format.capabilities.encodes) continue
+      const flow = name.split('@', 1)[0]
+      const block = entryOf(child(child(tree, 'flows'), flow), 'sink')
+      const at = entryOf(block?.value, key)?.value.start ?? block?.keyStart ?? 0
+      const writers = registry.all.filter(d => d.kind === 'format' && d.capabilities.encodes).map(d => d.name)
+      const hint = `these can write: ${writers.join(', ')}`
+      findings.add('C013_UNSAFE_NEIGHBOURS', at, `flows.${flow}.sink.${key}`, `the format ${format.name} can only read`, hint)
+    }
   }
 }
+
+const isFormatSpec = (value: unknown): value is { readonly format: string } =>
+  typeof value === 'object' && value !== null && 'format' in value && typeof value.format === 'string' && 'config' in value

@@ -61,7 +61,7 @@ export function readPluginList(
   const absolute = path.resolve(options.cwd ?? '.', file)
   const { root } = open(file, absolute, { baseDir: path.dirname(absolute), ...withReader({ env, ...options }) })
   const list = child(root ?? undefined, 'plugins')
-  return list?.kind === 'seq' ? list.items.map(textOf).filter(text => text !== undefined && text !== '') : []
+  return list?.kind === 'seq' ? list.items.map(textOf).filter(text => text !== undefined) : []
 }
 
 const withReader = (options: Pick<LoadOptions, 'env' | 'readFile'>): Pick<Scope, 'env' | 'readFile'> => ({

@@ -1,0 +1,68 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Json, jsonSchema } from '../config/pipeline_schema'
+import { referencePage } from '../config/reference'
+import type { Registry } from '../runtime/registry'
+import { builtInRegistry } from './registry'
+
+/**
+ * Writes what is generated from the plugins' declarations into `config/generated/`: the JSON Schema of the pipeline file and one
+ * reference page per plugin. With `--check` it writes nothing and exits 1 with the list of files that are not up to date.
+ */
+export function generated(registry: Registry): ReadonlyMap<string, string> {
+  const schema = jsonSchema(registry)
+  const definitions = schema.definitions as Json
+  const files = new Map([['pipeline.schema.json', `${JSON.stringify(schema, null, 2)}\n`]])
+  const plugins = [...registry.all].sort((a, b) => `${a.kind} ${a.name}`.localeCompare(`${b.kind} ${b.name}`, 'en'))
+  for (const declaration of plugins) {
+    const { kind, name } = declaration
+    files.set(`reference/${kind}_${name}.md`, referencePage(declaration, definitions[`${kind}.${name}`] as Json))
+  }
+  const index = plugins.map(({ kind, name, summary }) => `- [${name}](${kind}_${name}.md) (${kind}): ${summary}`)
+  files.set('reference/README.md', `# Plugins\n\n${index.join('\n')}\n`)
+  return files
+}
+
+/** Names of files that differ from what would be generated, are missing, or belong to a plugin that is gone. */
+export function staleFiles(folder: string, files: ReadonlyMap<string, string>): readonly string[] {
+  const read = (name: string): string | null => {
+    try {
+      return readFileSync(path.join(folder, name), 'utf8')
+    } catch {
+      return null
+    }
+  }
+  const differing = [...files].filter(([name, text]) => read(name) !== text).map(([name]) => name)
+  return [...differing, ...leftOver(folder, files)]
+}
+
+function leftOver(folder: string, files: ReadonlyMap<string, string>): readonly string[] {
+  try {
+    return readdirSync(path.join(folder, 'reference'))
+      .map(name => `reference/${name}`)
+      .filter(name => !files.has(name))
+  } catch {
+    return []
+  }
+}
+
+function main(arguments_: readonly string[]): number {
+  // dist/cli/generate.js -> the package's own folder
+  const folder = path.resolve(__dirname, '../..', 'config/generated')
+  const files = generated(builtInRegistry())
+  if (arguments_.includes('--check')) {
+    const stale = staleFiles(folder, files)
+    for (const name of stale) process.stderr.write(`config/generated/${name} is not up to date; run npm run generate\n`)
+    return stale.length > 0 ? 1 : 0
+  }
+  for (const name of leftOver(folder, files)) rmSync(path.join(folder, name))
+  for (const [name, text] of files) {
+    const file = path.join(folder, name)
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+  process.stdout.write(`${files.size} files in config/generated\n`)
+  return 0
+}
+
+if (require.main === module) process.exitCode = main(process.argv.slice(2))

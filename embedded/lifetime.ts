@@ -42,10 +42,14 @@ export function watchLifetime(options: LifetimeOptions, end: (reason: string) =>
 function watchUsers(file: string, service: ServiceName, end: (reason: string) => void): void {
   const started = Date.now()
   let looking = false
+  let told = ''
   const timer = setInterval(async () => {
     if (looking) return
     looking = true
     try {
+      const pids = liveUsers(readServices(file), service).map(user => user.process.pid)
+      if (pids.join() !== told) process.stderr.write(`${service}: used by ${pids.join(', ') || 'nobody'}\n`)
+      told = pids.join()
       if (unwanted(file, service, started) && (await leave(file, service, started))) {
         clearInterval(timer)
         end('no command uses it any more')

@@ -39,7 +39,7 @@ export async function loadFiles(names: readonly string[], io: Io): Promise<Loade
   const files = names.flatMap(name => expand(path.resolve(io.cwd, name), name))
   const lists = files.map(file => ({ file, plugins: readPluginList(file, io.env) }))
   // one registry for all: two files may name the same plugin
-  const registry = await registryWith(lists.flatMap(l => l.plugins))
+  const registry = await registryWith(lists.flatMap(l => l.plugins.map(name => ({ name, file: l.file }))))
 
   const pipelines: PipelineSpec[] = []
   const problems: Problem[] = []

@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { PluginReference } from '../config/load'
 import { connectors } from '../connectors'
 import { ConnectError } from '../runtime/errors'
 import type { Declaration } from '../runtime/plugin'
@@ -14,6 +13,12 @@ const builtIn: readonly Declaration[] = [...connectors, ...transforms, ...format
 /** The plugins that come with the product. */
 export const builtInRegistry = (): Registry => createRegistry(builtIn)
 
+/** A name in `plugins:` and the folder of the file it stands in. */
+export interface PluginReference {
+  readonly name: string
+  readonly file: string
+}
+
 /** Built-in plugins and those that pipeline files name: `./my-sink.js` beside the file, or a package it can resolve. */
 export async function registryWith(plugins: readonly PluginReference[]): Promise<Registry> {
   const byFile = new Map<string, PluginReference>()
@@ -22,25 +27,23 @@ export async function registryWith(plugins: readonly PluginReference[]): Promise
   return createRegistry([...builtIn, ...loaded.flat()])
 }
 
-/** Throws C012 with the position of the name. */
-function locate({ specifier, baseDir, at }: PluginReference): string {
-  if (specifier.startsWith('.') || path.isAbsolute(specifier)) return path.resolve(baseDir, specifier)
+/** Throws C012 if there is none. */
+function locate({ name, file }: PluginReference): string {
+  if (name.startsWith('.') || path.isAbsolute(name)) return path.resolve(path.dirname(file), name)
   try {
-    return createRequire(path.join(baseDir, 'pipeline.yaml')).resolve(specifier)
+    return createRequire(file).resolve(name)
   } catch (cause) {
-    throw new ConnectError('C012_UNREADABLE_FILE', `${at}: there is no package ${specifier} to be found from ${baseDir}`, {
-      cause,
-    })
+    throw new ConnectError('C012_UNREADABLE_FILE', `${file}: there is no package ${name} to be found from its folder`, { cause })
   }
 }
 
-async function load(file: string, { specifier, at }: PluginReference): Promise<readonly Declaration[]> {
+async function load(file: string, { name, file: pipeline }: PluginReference): Promise<readonly Declaration[]> {
   let loaded: unknown
   try {
     loaded = await import(pathToFileURL(file).href)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new ConnectError('C012_UNREADABLE_FILE', `${at}: the plugin ${specifier} cannot be loaded: ${reason}`, { cause })
+    throw new ConnectError('C012_UNREADABLE_FILE', `${pipeline}: the plugin ${name} cannot be loaded: ${reason}`, { cause })
   }
   // an ES module's default export; a CommonJS module arrives as the default of its namespace, compiled ones once more inside
   let exported = (loaded as { default?: unknown }).default
@@ -48,7 +51,7 @@ async function load(file: string, { specifier, at }: PluginReference): Promise<r
   const declarations = Array.isArray(exported) ? exported : [exported]
   for (const d of declarations)
     if (!isDeclaration(d))
-      throw new ConnectError('C018_PLUGIN_INVALID', `${at}: the default export of ${specifier} is not a plugin declaration`)
+      throw new ConnectError('C018_PLUGIN_INVALID', `${pipeline}: the default export of ${name} is not a plugin declaration`)
   return declarations as readonly Declaration[]
 }
 

@@ -1,0 +1,50 @@
+import path from 'node:path'
+import { silent } from '../runtime/events'
+import type { PluginContext } from '../runtime/plugin'
+import type { Registry } from '../runtime/registry'
+import type { PipelineSpec } from '../runtime/spec'
+import { systemClock } from '../runtime/clock'
+import { embeddedServices, withAddresses } from './embed'
+import type { Io } from './io'
+import { loadFiles } from './load'
+import { startServices } from './services'
+
+/** A loaded pipeline whose connections have addresses. */
+export interface OpenPipeline {
+  readonly pipeline: PipelineSpec
+  readonly registry: Registry
+  readonly scrub: (text: string) => string
+  /** Aborts on SIGINT and SIGTERM. */
+  readonly signal: AbortSignal
+  /** A context for a plugin used outside a flow. */
+  context(connection: string, name: string): PluginContext
+}
+
+/** Loads one file, starts the embedded services it asks for (or attaches to running ones) for the moment, runs `use`, lets go of them. */
+export async function withPipeline<T>(file: string, data: string, io: Io, use: (open: OpenPipeline) => Promise<T>): Promise<T> {
+  const { pipelines, registry, scrub } = await loadFiles([file], io)
+  const dataDir = path.resolve(io.cwd, data)
+  const stop = new AbortController()
+  const off = io.onSignal(() => stop.abort())
+  const need = embeddedServices(pipelines, registry)
+  const services = need.size > 0 ? await startServices({ data: dataDir, need, signal: stop.signal }) : null
+  try {
+    const [pipeline] = withAddresses(pipelines, registry, services?.addresses ?? {})
+    const context = (connection: string, name: string): PluginContext => ({
+      pipeline: pipeline.name,
+      flow: name,
+      connection: pipeline.connections[connection]?.config,
+      connectionName: connection,
+      lanes: 1,
+      baseDir: pipeline.baseDir,
+      dataDir,
+      clock: systemClock,
+      events: silent,
+      memory: 64 * 1024 ** 2,
+    })
+    return await use({ pipeline, registry, scrub, signal: stop.signal, context })
+  } finally {
+    off()
+    await services?.stop()
+  }
+}

@@ -21,7 +21,9 @@ const config = z.strictObject({
   evolution: z
     .enum(['fixed'])
     .prefault('fixed')
-    .describe('What happens when a writer brings a new schema. fixed: records are read as the schema that was there at the start.'),
+    .describe(
+      'What happens when a writer brings a new schema. fixed: records are read as the schema that was there at the start.',
+    ),
 })
 
 export type AvroConfig = z.output<typeof config>

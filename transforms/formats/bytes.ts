@@ -47,7 +47,10 @@ const WRITES: readonly string[] = ['bytes', 'utf8', 'json', 'fixed', 'uuid']
 function encoderOf(schema: Schema, name: string | undefined): Encoder {
   const { index, field } = singleField(schema, name, 'bytes')
   if (!WRITES.includes(field.type.kind)) {
-    throw new ConnectError('C016_SCHEMA', `the format bytes writes ${WRITES.join(', ')}; "${field.name}" is ${fieldTypeName(field)}`)
+    throw new ConnectError(
+      'C016_SCHEMA',
+      `the format bytes writes ${WRITES.join(', ')}; "${field.name}" is ${fieldTypeName(field)}`,
+    )
   }
   return {
     encode(columns, row) {

@@ -27,10 +27,15 @@ export function appendBytes(column: VarColumn, block: RecordBlock, part: 'key' |
 }
 
 /** The one column that a format of plain values writes: the named one, or the only one. Throws C016_SCHEMA or C015. */
-export function singleField(schema: Schema, name: string | undefined, format: string): { readonly index: number; readonly field: Field } {
+export function singleField(
+  schema: Schema,
+  name: string | undefined,
+  format: string,
+): { readonly index: number; readonly field: Field } {
   if (name !== undefined) {
     const index = schema.fields.findIndex(f => f.name === name)
-    if (index < 0) throw new ConnectError('C015_UNKNOWN_COLUMN', `the format ${format} should write the column "${name}", which is not there`)
+    if (index < 0)
+      throw new ConnectError('C015_UNKNOWN_COLUMN', `the format ${format} should write the column "${name}", which is not there`)
     return { index, field: schema.fields[index] }
   }
   if (schema.fields.length === 1) return { index: 0, field: schema.fields[0] }

@@ -24,7 +24,9 @@ export const string = defineFormat({
     'Each record is one text in UTF-8 and becomes the column `value`; bytes that are not UTF-8 are rejected. Writes one column of type utf8, json or dictionary.',
   config,
   capabilities: { encodes: true, needs_registry: false },
-  examples: [{ title: 'Lines of a log', yaml: ['source:', '  type: kafka', '  topics: [log]', '  value: string', ''].join('\n') }],
+  examples: [
+    { title: 'Lines of a log', yaml: ['source:', '  type: kafka', '  topics: [log]', '  value: string', ''].join('\n') },
+  ],
   conformance: { config: {}, schema: READS },
   create: ({ field }) => ({
     open: async () => READS,
@@ -78,9 +80,13 @@ function encoderOf(schema: Schema, name: string | undefined): Encoder {
     }
   }
   if (kind !== 'utf8' && kind !== 'json') {
-    throw new ConnectError('C016_SCHEMA', `the format string writes utf8, json or dictionary; "${field.name}" is ${fieldTypeName(field)}`, {
-      hint: 'add a `cast` to utf8',
-    })
+    throw new ConnectError(
+      'C016_SCHEMA',
+      `the format string writes utf8, json or dictionary; "${field.name}" is ${fieldTypeName(field)}`,
+      {
+        hint: 'add a `cast` to utf8',
+      },
+    )
   }
   return {
     encode(columns, row) {

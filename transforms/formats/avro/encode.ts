@@ -38,7 +38,10 @@ export class AvroEncoder implements Encoder {
         put(out, columns[index], row)
       } catch (error) {
         if (!(error instanceof Unfit)) throw error
-        return new ConnectError(error instanceof NullUnfit ? 'D008_NULL' : 'D005_OUT_OF_RANGE', `column "${name}": ${error.message}`)
+        return new ConnectError(
+          error instanceof NullUnfit ? 'D008_NULL' : 'D005_OUT_OF_RANGE',
+          `column "${name}": ${error.message}`,
+        )
       }
     }
     return out.take()
@@ -65,9 +68,7 @@ function fieldSteps(fields: readonly AvroField[], columns: readonly Field[], pat
   return fields.map(f => {
     const index = columns.findIndex(c => c.name === f.name)
     const name = `${path}${f.name}`
-    return index < 0
-      ? { index: 0, name, put: constant(f, name) }
-      : { index, name, put: putField(f.node, columns[index], name) }
+    return index < 0 ? { index: 0, name, put: constant(f, name) } : { index, name, put: putField(f.node, columns[index], name) }
   })
 }
 
@@ -90,9 +91,13 @@ function constant(field: AvroField, name: string): Put {
 function putField(node: Node, field: Field, path: string): Put {
   const put = putNode(node, field, path)
   if (put) return put
-  throw new ConnectError('C016_SCHEMA', `the column "${path}" of type ${fieldTypeName(field)} cannot be written as Avro ${branchName(node)}`, {
-    hint: 'add a `cast`, or correct the Avro schema',
-  })
+  throw new ConnectError(
+    'C016_SCHEMA',
+    `the column "${path}" of type ${fieldTypeName(field)} cannot be written as Avro ${branchName(node)}`,
+    {
+      hint: 'add a `cast`, or correct the Avro schema',
+    },
+  )
 }
 
 /** Null where the types do not go together. */

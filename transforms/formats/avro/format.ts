@@ -143,7 +143,9 @@ export class AvroFormat implements Format {
     try {
       text = readFileSync(resolve(this.#context.baseDir, schema), 'utf8')
     } catch (cause) {
-      throw new ConnectError('C012_UNREADABLE_FILE', `the Avro schema ${schema} cannot be read: ${(cause as Error).message}`, { cause })
+      throw new ConnectError('C012_UNREADABLE_FILE', `the Avro schema ${schema} cannot be read: ${(cause as Error).message}`, {
+        cause,
+      })
     }
     return { node: parseText(text), text }
   }

@@ -57,6 +57,7 @@ fields:
     },
   },
   bounded: config => config.count !== undefined || config.for !== undefined,
+  endless: config => config.count === undefined && config.for === undefined,
   reads: () => [],
   create: (config, context) => localSource(new GenerateInput(config, context.clock), context),
 })

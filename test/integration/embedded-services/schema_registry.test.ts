@@ -139,7 +139,7 @@ describe('embedded schema registry', () => {
       'FULL',
       [record(id, { name: 'x', type: 'int', default: 0 }), record(id), record(id, { name: 'x', type: 'string', default: '' })],
     ],
-  ] as const)('%s looks at the last version, %s_TRANSITIVE at all', async (level, steps) => {
+  ] as const)('%s looks at the last version, its transitive form at all', async (level, steps) => {
     for (const [suffix, status] of [
       ['', 200],
       ['_TRANSITIVE', 409],

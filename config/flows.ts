@@ -46,12 +46,12 @@ export function readFlow(entry: Entry, options: FlowOptions | undefined, context
   const transforms = items.map((item, i) => readBlock('transform', item, [...at, 'transforms', i], item.start, context))
   const sink = readBlock('sink', child(entry.value, 'sink'), [...at, 'sink'], owner('sink'), context)
 
-  const names = source ? sourceConnections(source, context) : []
+  const names = source ? sourceConnections(source, context) : [undefined]
   const flows = names.map((name): FlowSpec | null => {
     const spec = source ? specOf(source, name, context) : null
     const sinkSpec = sink ? specOf(sink, sinkConnection(sink, source, name, context), context) : null
     const steps = transforms.map(t => (t ? specOf(t, null, context) : null)).filter(t => t !== null)
-    const onError = options ? readOnError(options.on_error, entry, source, name, context) : null
+    const onError = options && source ? readOnError(options.on_error, entry, source, name, context) : null
     if (!spec || !sinkSpec || !options || !onError || steps.length < items.length) return null
     const listed = source?.connection?.value.kind === 'seq'
     return {
@@ -210,7 +210,7 @@ function reference(node: Node, at: Path, block: Block, context: FlowContext): st
 function readOnError(
   written: OnErrorFile,
   flow: Entry,
-  source: Block | null,
+  source: Block,
   reads: string | null | undefined,
   context: FlowContext,
 ): OnError | null {
@@ -240,7 +240,7 @@ function readOnError(
     )
     return null
   }
-  const readsTopics = source !== null && source.needs !== null && types.has(source.needs)
+  const readsTopics = source.needs !== null && types.has(source.needs)
   const connection = readsTopics ? reads : (context.home ?? (clusters.length === 1 ? clusters[0] : undefined))
   if (readsTopics && (connection === undefined || connection === null)) return null // the source's connection is wrong: reported
   if (connection) return { kind: 'dead_letter', connection, topic }

@@ -2,15 +2,15 @@ import { z } from 'zod'
 import { bytes, duration, flush, format, inlineSchema, rawSourceFields, secret, topicName } from '../../../runtime/fields'
 import {
   type DeadLetterWriter,
-  type Format,
-  type Source,
-  type Transform,
-  type Sink,
   defineConnection,
   defineFormat,
   defineSink,
   defineSource,
   defineTransform,
+  type Format,
+  type Sink,
+  type Source,
+  type Transform,
 } from '../../../runtime/plugin'
 import { createRegistry } from '../../../runtime/registry'
 

@@ -1,0 +1,365 @@
+import path from 'node:path'
+import { type LoadResult, loadPipeline, readPluginList } from '../../../config/load'
+import { formatProblem } from '../../../config/problem'
+import { registry } from './plugins'
+
+type Env = Record<string, string | undefined>
+
+function load(text: string, env: Env = {}, files: Record<string, string> = {}): LoadResult {
+  const readFile = (file: string): string => {
+    const found = file.endsWith('p.yaml') ? text : files[path.basename(file)]
+    if (found === undefined) throw Object.assign(new Error('missing'), { code: 'ENOENT' })
+    return found
+  }
+  return loadPipeline('dir/p.yaml', { registry, env, readFile })
+}
+
+function specOf(result: LoadResult) {
+  if (!result.ok) throw new Error(result.problems.map(formatProblem).join('\n'))
+  return result.spec
+}
+
+/** `line:column code path`, the things that must be right about a problem. */
+function problemsOf(result: LoadResult): readonly string[] {
+  return result.ok ? [] : result.problems.map(p => `${p.line}:${p.column} ${p.code.slice(0, 4)} ${p.path}`)
+}
+
+const messagesOf = (result: LoadResult): string => (result.ok ? '' : result.problems.map(formatProblem).join('\n'))
+
+const MINIMAL = `
+name: demo
+flows:
+  a:
+    source: {type: ticks, columns: {n: i64}}
+    sink: {type: screen}
+`
+
+describe('a valid file', () => {
+  test('has its defaults filled in', () => {
+    const spec = specOf(load(MINIMAL))
+    expect(spec).toEqual({
+      name: 'demo',
+      file: 'dir/p.yaml',
+      baseDir: path.resolve('dir'),
+      connections: {},
+      home: null,
+      flows: [
+        {
+          name: 'a',
+          source: { type: 'ticks', connection: null, config: { columns: { n: 'i64' }, rate: 10 }, at: 'dir/p.yaml:5:13' },
+          transforms: [],
+          sink: { type: 'screen', connection: null, config: {}, at: 'dir/p.yaml:6:11' },
+          onError: { kind: 'stop' },
+          lanes: 4,
+        },
+      ],
+      memory: 256 * 1024 ** 2,
+      shutdownTimeout: 30_000,
+    })
+  })
+
+  test('gets sizes in bytes, durations in milliseconds, formats as checked options', () => {
+    const spec = specOf(
+      load(`
+name: demo
+memory: 1GiB
+shutdown_timeout: 5s
+connections: {queue: {brokers: a}, store: {url: b}}
+flows:
+  a:
+    source:
+      type: topic
+      topics: [t]
+      value: {format: csv, columns: {a: i64}}
+      idle: 1.5m
+    transforms: [{type: filter, if: a > 1}]
+    sink: {type: table, table: x, max_ahead: 10m, flush: {bytes: 1KiB}}
+    lanes: 2
+`),
+    )
+    expect(spec).toMatchObject({ memory: 1024 ** 3, shutdownTimeout: 5000, home: 'queue' })
+    const [flow] = spec.flows
+    expect(flow.lanes).toBe(2)
+    expect(flow.source.connection).toBe('queue')
+    expect(flow.sink.connection).toBe('store')
+    expect(flow.source.config).toMatchObject({
+      idle: 90_000,
+      value: { format: 'csv', config: { columns: { a: 'i64' }, separator: ',' } },
+      key: { format: 'string', config: {} },
+      on_tombstone: 'reject',
+    })
+    expect(flow.sink.config).toMatchObject({ max_ahead: 600_000, flush: { rows: 100_000, bytes: 1024, interval: 200 } })
+    expect(flow.transforms).toEqual([{ type: 'filter', connection: null, config: { if: 'a > 1' }, at: 'dir/p.yaml:13:18' }])
+  })
+
+  test('may use aliases and merge keys; what stands in the mapping wins', () => {
+    const spec = specOf(
+      load(`
+name: demo
+flows:
+  a:
+    source: &s {type: ticks, columns: {n: i64}, rate: 5}
+    sink: &out {type: screen}
+  b:
+    source: {<<: *s, rate: 7}
+    sink: *out
+`),
+    )
+    expect(spec.flows.map(f => f.source.config)).toEqual([
+      { columns: { n: 'i64' }, rate: 5 },
+      { columns: { n: 'i64' }, rate: 7 },
+    ])
+    expect(spec.flows[1].sink.at).toBe('dir/p.yaml:6:16')
+  })
+
+  test('may hold empty parts that are not available', () => {
+    expect(load(`${MINIMAL}models: {}\ntests: []\n`).ok).toBe(true)
+    expect(problemsOf(load(`${MINIMAL}views:\n  v: {from: t}\n`))).toEqual(['7:1 C021 views'])
+  })
+})
+
+const TWO = (flow: string, more = ''): string => `
+name: demo
+connections:
+  eu: {type: queue, brokers: a}
+  us: {type: queue, brokers: b}
+  store: {url: c}
+${more}
+flows:
+  f:
+${flow
+  .trim()
+  .split('\n')
+  .map(line => `    ${line}`)
+  .join('\n')}
+`
+
+describe('connections', () => {
+  test('a list on a source makes one flow of each; a sink of the same kind uses the cluster the flow reads', () => {
+    const spec = specOf(
+      load(
+        TWO(`
+source: {type: topic, connection: [eu, us], topics: [t], value: json}
+sink: {type: topic, topic: out}
+on_error: {dead_letter: dead}`),
+      ),
+    )
+    expect(spec.flows.map(f => [f.name, f.source.connection, f.sink.connection, f.onError])).toEqual([
+      ['f@eu', 'eu', 'eu', { kind: 'dead_letter', connection: 'eu', topic: 'dead' }],
+      ['f@us', 'us', 'us', { kind: 'dead_letter', connection: 'us', topic: 'dead' }],
+    ])
+    expect(spec.home).toBeNull()
+  })
+
+  test('a list of one still names the flow after it', () => {
+    const spec = specOf(load(TWO('source: {type: topic, connection: [eu], topics: [t], value: json}\nsink: {type: screen}')))
+    expect(spec.flows.map(f => f.name)).toEqual(['f@eu'])
+  })
+
+  test('home decides where several would do', () => {
+    const flow = 'source: {type: topic, topics: [t], value: json}\nsink: {type: table, table: x}'
+    expect(specOf(load(TWO(flow, 'home: us'))).flows[0].source.connection).toBe('us')
+    const open = load(TWO(flow))
+    expect(problemsOf(open)).toEqual(['10:5 C010 flows.f.source'])
+    expect(messagesOf(open)).toContain('add `connection:` with one of eu, us')
+  })
+
+  test('a sink keeps the connection it names', () => {
+    const flow =
+      'source: {type: topic, connection: eu, topics: [t], value: json}\nsink: {type: topic, connection: us, topic: out}'
+    expect(specOf(load(TWO(flow))).flows[0].sink.connection).toBe('us')
+  })
+
+  test.each([
+    ['unknown', 'connection: ue', '10:39 C010 flows.f.source.connection', 'did you mean `eu`?'],
+    ['of another type', 'connection: store', '10:39 C010 flows.f.source.connection', 'is a store connection'],
+    ['listed twice', 'connection: [eu, eu]', '10:44 C005 flows.f.source.connection[1]', 'listed twice'],
+    ['an empty list', 'connection: []', '10:39 C005 flows.f.source.connection', 'empty'],
+    ['a mapping', 'connection: {a: b}', '10:39 C003 flows.f.source.connection', 'name of a connection'],
+  ])('a source refuses a connection that is %s', (_, connection, problem, words) => {
+    const result = load(TWO(`source: {type: topic, ${connection}, topics: [t], value: json}\nsink: {type: screen}`))
+    expect(problemsOf(result)).toEqual([problem])
+    expect(messagesOf(result)).toContain(words)
+  })
+
+  test('a sink refuses a list', () => {
+    const flow = 'source: {type: ticks, columns: {n: i64}}\nsink: {type: topic, connection: [eu], topic: t}'
+    expect(problemsOf(load(TWO(flow)))).toEqual(['11:37 C003 flows.f.sink.connection'])
+  })
+
+  test('a plugin without connection refuses one', () => {
+    const flow = 'source: {type: ticks, connection: eu, columns: {n: i64}}\nsink: {type: screen}'
+    expect(problemsOf(load(TWO(flow)))).toEqual(['10:27 C002 flows.f.source.connection'])
+  })
+
+  test('none at all, an unknown type, an unknown home', () => {
+    const flow = 'flows: {f: {source: {type: topic, topics: [t], value: json}, sink: {type: screen}}}'
+    expect(problemsOf(load(`name: a\n${flow}`))).toEqual(['2:13 C010 flows.f.source'])
+    expect(problemsOf(load(`name: a\nconnections: {queue_eu: {brokers: a}}\n${flow}`))).toEqual([
+      '2:15 C009 connections.queue_eu',
+    ])
+    expect(problemsOf(load(`name: a\nconnections: {queue: {brokers: a}}\nhome: quue\n${flow}`))).toEqual(['3:7 C010 home'])
+  })
+
+  test('one that no flow can use is worth a warning', () => {
+    const result = load(`${MINIMAL}connections: {store: {url: a}}\n`)
+    expect(result.ok && result.warnings.map(w => `${w.line}:${w.column} ${w.path}`)).toEqual(['7:15 connections.store'])
+  })
+})
+
+describe('on_error', () => {
+  const withOnError = (onError: string, home = ''): LoadResult =>
+    load(TWO(`source: {type: ticks, columns: {n: i64}}\nsink: {type: screen}\non_error: ${onError}`, home))
+
+  test('a file is relative to the pipeline file', () => {
+    expect(specOf(withOnError('{dead_letter: {file: dead.ndjson}}')).flows[0].onError).toEqual({
+      kind: 'dead_letter_file',
+      path: path.resolve('dir/dead.ndjson'),
+    })
+  })
+
+  test('a topic goes to the cluster named, else home; else it must be said', () => {
+    const toUs = { kind: 'dead_letter', connection: 'us', topic: 'd' }
+    expect(specOf(withOnError('{dead_letter: {topic: d, connection: us}}')).flows[0].onError).toEqual(toUs)
+    expect(specOf(withOnError('{dead_letter: d}', 'home: us')).flows[0].onError).toEqual(toUs)
+    expect(problemsOf(withOnError('{dead_letter: d}'))).toEqual(['12:16 C010 flows.f.on_error.dead_letter'])
+    expect(problemsOf(withOnError('{dead_letter: {topic: d, connection: store}}'))).toEqual([
+      '12:52 C010 flows.f.on_error.dead_letter.connection',
+    ])
+  })
+
+  test('nothing is dropped silently', () => {
+    expect(problemsOf(withOnError('drop'))).toEqual(['12:15 C005 flows.f.on_error'])
+    expect(messagesOf(withOnError('drop'))).toContain('expected stop or {dead_letter: TOPIC}')
+  })
+})
+
+describe('variables', () => {
+  test('an unset one is reported where it stands, also inside a text', () => {
+    const result = load(MINIMAL.replace('demo', '"a-${NAME}-${OTHER}"'))
+    expect(problemsOf(result)).toEqual(['2:10 C011 name', '2:18 C011 name'])
+    expect(messagesOf(result)).toContain('${NAME:-default}')
+  })
+
+  test('fill numbers and booleans as YAML would, texts as text', () => {
+    const text = `
+name: demo
+connections: {queue: {brokers: \${B}, tls: \${TLS}, sasl: {mechanism: plain, username: \${USER}, password: \${PW}}}}
+flows:
+  a:
+    source: {type: topic, topics: ["\${T}"], value: \${F:-json}}
+    sink: {type: screen, limit: \${LIMIT}}
+    lanes: \${LANES:-2}
+`
+    const result = load(text, { B: '1', TLS: 'true', USER: '007', PW: '12345', T: '5', LIMIT: '7' })
+    const spec = specOf(result)
+    expect(spec.connections.queue.config).toEqual({
+      brokers: '1',
+      tls: true,
+      sasl: { mechanism: 'plain', username: '007', password: '12345' },
+    })
+    expect(spec.flows[0]).toMatchObject({ lanes: 2, source: { config: { topics: ['5'] } }, sink: { config: { limit: 7 } } })
+    expect(result.ok && result.secrets).toEqual(['12345'])
+  })
+
+  test('a value that does not fit is reported at the reference, without what it held', () => {
+    const result = load(`${MINIMAL}    lanes: \${LANES}\n`, { LANES: 'geheim' })
+    expect(problemsOf(result)).toEqual(['7:12 C003 flows.a.lanes'])
+    expect(messagesOf(result)).not.toContain('geheim')
+  })
+
+  test('files are read from beside the pipeline and are secret', () => {
+    const text = MINIMAL.replace('demo', '${file:name.txt}')
+    const result = load(text, {}, { 'name.txt': 'from-file\n' })
+    expect(specOf(result).name).toBe('from-file')
+    expect(result.ok && result.secrets).toEqual(['from-file'])
+    expect(problemsOf(load(text))).toEqual(['2:7 C012 name'])
+  })
+})
+
+describe('secrets', () => {
+  const file = (password: string): string => `
+name: demo
+connections:
+  store: {url: "http://u:geheim@h", password: ${password}, datbase: x}
+flows:
+  a: {source: {type: ticks, columns: {n: i64}}, sink: {type: table, table: x}}
+`
+  test('never stand in a problem or its excerpt', () => {
+    const shown = messagesOf(load(file('hunter22')))
+    expect(shown).toContain('C002')
+    expect(shown).not.toMatch(/hunter22|geheim/)
+  })
+
+  test('of the wrong type are not shown either', () => {
+    const shown = messagesOf(load(file('[hunter22]')))
+    expect(shown).toContain('C003')
+    expect(shown).not.toContain('hunter22')
+  })
+
+  test('are hidden where the file does not even parse', () => {
+    expect(messagesOf(load('a: {password: hunter22'))).not.toContain('hunter22')
+  })
+
+  test('written into the file are worth a warning', () => {
+    const result = load(file('hunter22').replace('datbase', 'database'))
+    expect(result.ok && result.warnings.map(w => w.path)).toEqual(['connections.store.password'])
+    expect(JSON.stringify(result.ok && result.warnings)).not.toContain('hunter22')
+    expect(load(file('${PW}').replace('datbase', 'database'), { PW: 'hunter22' })).toMatchObject({ ok: true, warnings: [] })
+  })
+})
+
+test('every mistake of a file is found in one pass', () => {
+  const result = load(`name: Demo
+conections: {queue: {brokers: a}}
+flows:
+  a:
+    source: {type: topc, topics: [t], value: json}
+    sink: {type: table, tabel: 5, mode: upsrt, flush: {rows: 0, interval: 5}}
+    lanes: 65
+  b:
+    source: {type: ticks, colums: {n: 1}}
+    transforms: {type: filter}
+    sink: {kind: screen, color: yes}
+`)
+  expect(problemsOf(result)).toEqual([
+    '1:7 C005 name',
+    '2:1 C002 conections',
+    '5:20 C009 flows.a.source.type',
+    '6:5 C010 flows.a.sink',
+    '6:25 C002 flows.a.sink.tabel',
+    '6:32 C003 flows.a.sink.table',
+    '6:41 C005 flows.a.sink.mode',
+    '6:62 C005 flows.a.sink.flush.rows',
+    '6:75 C003 flows.a.sink.flush.interval',
+    '7:12 C005 flows.a.lanes',
+    '9:27 C002 flows.b.source.colums',
+    '9:39 C003 flows.b.source.columns.n',
+    '10:17 C003 flows.b.transforms',
+    '11:12 C002 flows.b.sink.kind',
+    '11:33 C003 flows.b.sink.color',
+  ])
+})
+
+test('a format that cannot write is refused in a sink', () => {
+  const text = `
+name: demo
+connections: {queue: {brokers: a}}
+flows:
+  a:
+    source: {type: ticks, columns: {n: i64}}
+    sink: {type: topic, topic: t, value: {format: csv, columns: {a: i64}}}
+`
+  expect(problemsOf(load(text))).toEqual(['7:42 C013 flows.a.sink.value'])
+})
+
+test('the plugin list is read before anything else, also from a file with mistakes', () => {
+  const readFile = (): string => 'name: 5\nplugins: [./a.js, "pkg-${X}", "${UNSET}"]\n'
+  expect(readPluginList('p.yaml', { X: '1' }, { readFile })).toEqual(['./a.js', 'pkg-1'])
+  expect(readPluginList('p.yaml', {}, { readFile: () => 'a: [' })).toEqual([])
+})
+
+test('a file that cannot be read is a problem, not an exception', () => {
+  const result = loadPipeline('/nowhere/p.yaml', { registry, env: {} })
+  expect(problemsOf(result)).toEqual(['1:1 C012 '])
+})

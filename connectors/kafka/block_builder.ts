@@ -1,0 +1,167 @@
+import type { RecordBlock } from '../../runtime/batch'
+import type { TopicPartition } from '../../runtime/origin'
+
+/** The records of one batch inside a buffer. */
+export interface RecordSpan {
+  readonly start: number
+  readonly end: number
+  readonly count: number
+  readonly baseOffset: number
+  readonly firstTimestamp: number
+  /** Time of appending, where the topic keeps that for all records of a batch. */
+  readonly appendTime: number | null
+  /** Records before this offset are left out. */
+  readonly from: number
+}
+
+/**
+ * Fills the position arrays of a RecordBlock: no object and no copy per record. Layout of a record
+ * (https://kafka.apache.org/documentation/#record), all numbers zigzag varints:
+ *
+ *     length | attributes i8 | timestampDelta | offsetDelta | keyLength key | valueLength value | headerCount headers
+ */
+export class BlockBuilder {
+  count = 0
+  readonly #buffer: Buffer
+  #capacity: number
+  #keyStart: Int32Array
+  #keyEnd: Int32Array
+  #valueStart: Int32Array
+  #valueEnd: Int32Array
+  #headersStart: Int32Array
+  #headersEnd: Int32Array
+  #offset: Float64Array
+  #timestamp: Float64Array
+
+  constructor(buffer: Buffer, capacity: number) {
+    this.#buffer = buffer
+    this.#capacity = capacity
+    this.#keyStart = new Int32Array(capacity)
+    this.#keyEnd = new Int32Array(capacity)
+    this.#valueStart = new Int32Array(capacity)
+    this.#valueEnd = new Int32Array(capacity)
+    this.#headersStart = new Int32Array(capacity)
+    this.#headersEnd = new Int32Array(capacity)
+    this.#offset = new Float64Array(capacity)
+    this.#timestamp = new Float64Array(capacity)
+  }
+
+  /** Throws if a record runs past its batch; `count` is then to be set back by the caller. */
+  append(span: RecordSpan): void {
+    if (this.count + span.count > this.#capacity) this.#grow(this.count + span.count)
+    const b = this.#buffer
+    const { baseOffset, firstTimestamp, appendTime, from } = span
+    const keyStart = this.#keyStart
+    const keyEnd = this.#keyEnd
+    const valueStart = this.#valueStart
+    const valueEnd = this.#valueEnd
+    const headersStart = this.#headersStart
+    const headersEnd = this.#headersEnd
+    const offsets = this.#offset
+    const timestamps = this.#timestamp
+    let n = this.count
+    at = span.start
+    for (let i = 0; i < span.count; i++) {
+      const length = varint(b)
+      const stop = at + length
+      if (length < 6 || stop > span.end) throw new Error(`record ${i} runs past its batch`)
+      at++ // attributes of a record, unused
+      const timestamp = firstTimestamp + varlong(b)
+      const offset = baseOffset + varint(b)
+      const keyLength = varint(b)
+      const key = at
+      if (keyLength > 0) at += keyLength
+      if (at >= stop) throw new Error(`the key of record ${i} runs past it`)
+      const valueLength = varint(b)
+      const value = at
+      if (valueLength > 0) at += valueLength
+      if (at >= stop) throw new Error(`the value of record ${i} runs past it`)
+      if (offset >= from) {
+        keyStart[n] = keyLength < 0 ? -1 : key
+        keyEnd[n] = keyLength < 0 ? -1 : key + keyLength
+        valueStart[n] = valueLength < 0 ? -1 : value
+        valueEnd[n] = valueLength < 0 ? -1 : value + valueLength
+        headersStart[n] = b[at] === 0 ? stop : at
+        headersEnd[n] = stop
+        offsets[n] = offset
+        timestamps[n] = appendTime ?? timestamp
+        n++
+      }
+      at = stop
+    }
+    this.count = n
+  }
+
+  finish({ topic, partition }: TopicPartition): RecordBlock {
+    return {
+      topic,
+      partition,
+      count: this.count,
+      buffer: this.#buffer,
+      keyStart: this.#keyStart,
+      keyEnd: this.#keyEnd,
+      valueStart: this.#valueStart,
+      valueEnd: this.#valueEnd,
+      headersStart: this.#headersStart,
+      headersEnd: this.#headersEnd,
+      offset: this.#offset,
+      timestamp: this.#timestamp,
+    }
+  }
+
+  #grow(least: number): void {
+    this.#capacity = Math.max(least, this.#capacity * 2)
+    const int32 = (old: Int32Array): Int32Array => {
+      const next = new Int32Array(this.#capacity)
+      next.set(old)
+      return next
+    }
+    const float64 = (old: Float64Array): Float64Array => {
+      const next = new Float64Array(this.#capacity)
+      next.set(old)
+      return next
+    }
+    this.#keyStart = int32(this.#keyStart)
+    this.#keyEnd = int32(this.#keyEnd)
+    this.#valueStart = int32(this.#valueStart)
+    this.#valueEnd = int32(this.#valueEnd)
+    this.#headersStart = int32(this.#headersStart)
+    this.#headersEnd = int32(this.#headersEnd)
+    this.#offset = float64(this.#offset)
+    this.#timestamp = float64(this.#timestamp)
+  }
+}
+
+/** Where the next varint is read. One variable of the module instead of a cursor object: it halves the time of the walk. */
+let at = 0
+
+/** Zigzag varint of up to 32 bits. Past the end it reads undefined bytes as 0; the caller compares with the record's end. */
+function varint(b: Buffer): number {
+  let byte = b[at++]
+  let value = byte & 127
+  let shift = 7
+  while (byte > 127 && shift < 35) {
+    byte = b[at++]
+    value |= (byte & 127) << shift
+    shift += 7
+  }
+  return (value >>> 1) ^ -(value & 1)
+}
+
+/** Zigzag varint of up to 64 bits as a double: differences of timestamps may be negative and longer than 32 bits. */
+function varlong(b: Buffer): number {
+  const start = at
+  while (b[at] > 127 && at - start < 9) at++
+  at++
+  if (at - start < 5) {
+    at = start
+    return varint(b)
+  }
+  let zigzag = 0
+  let scale = 1
+  for (let p = start; p < at; p++) {
+    zigzag += (b[p] & 127) * scale
+    scale *= 128
+  }
+  return zigzag % 2 ? -(zigzag + 1) / 2 : zigzag / 2
+}

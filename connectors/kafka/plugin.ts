@@ -1,0 +1,6 @@
+import type { Declaration } from '../../runtime/plugin'
+import { kafkaConnection } from './connection'
+import { kafkaSource } from './source_config'
+
+/** Everything this connector declares. */
+export const kafkaConnector: readonly Declaration[] = [kafkaConnection, kafkaSource]

@@ -1,0 +1,148 @@
+import type { ConsumerConfig, Kafka, PartitionAssigner } from 'kafkajs'
+
+/**
+ * The parts of kafkajs that its own types leave out. kafkajs keeps connections, TLS, SASL, metadata, group membership and
+ * heartbeats; we speak four requests ourselves (Fetch, OffsetCommit, Produce, TxnOffsetCommit), for which its request table is
+ * the one import that is not its public interface. `partitionAssigners` is public and the only place where it hands out the
+ * Cluster of a consumer.
+ */
+
+export interface Request {
+  readonly apiKey: number
+  readonly apiVersion: number
+  readonly apiName: string
+  expectResponse?(): boolean
+  encode(): Promise<unknown>
+}
+
+export interface ProtocolCall {
+  readonly request: Request
+  readonly response: Response
+  readonly requestTimeout?: number | null
+  readonly logResponseError?: boolean
+}
+
+export interface Response<T = unknown> {
+  decode(raw: Buffer): Promise<T>
+  parse(data: T): Promise<T>
+}
+
+interface RequestDefinition {
+  readonly versions: readonly (string | number)[]
+  protocol(options: { readonly version: number }): unknown
+}
+
+export interface TopicOffsets {
+  readonly topic: string
+  readonly partitions: readonly { readonly partition: number; readonly offset: string; readonly metadata?: string | null }[]
+}
+
+export interface JoinRequest {
+  readonly groupId: string
+  readonly memberId: string
+}
+
+export interface JoinAnswer {
+  readonly generationId: number
+  readonly memberId: string
+}
+
+export interface FetchRequest {
+  readonly maxWaitTime: number
+  readonly minBytes: number
+  readonly maxBytes: number
+  readonly isolationLevel: number
+  readonly rackId: string
+  readonly topics: readonly {
+    readonly topic: string
+    readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[]
+  }[]
+}
+
+/** One broker. Methods throw kafkajs's errors. */
+export interface Broker {
+  readonly nodeId: number
+  readonly connectionPool: { send(call: ProtocolCall): Promise<unknown> }
+  /** The newest version of a request that both sides speak, as a function from its arguments to the call. */
+  lookupRequest(apiKey: number, definition: RequestDefinition): (payload: object) => ProtocolCall
+  disconnect(): Promise<void>
+  fetch(request: FetchRequest): Promise<{ readonly responses: readonly unknown[] }>
+  joinGroup(request: JoinRequest & object): Promise<JoinAnswer>
+  leaveGroup(request: JoinRequest): Promise<unknown>
+  offsetCommit(request: object): Promise<unknown>
+  offsetFetch(request: {
+    readonly groupId: string
+    readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number }[] }[]
+  }): Promise<{ readonly responses: readonly TopicOffsets[] }>
+  initProducerId(request: {
+    readonly transactionalId: string
+    readonly transactionTimeout: number
+  }): Promise<{ readonly producerId: string; readonly producerEpoch: number }>
+  addPartitionsToTxn(request: object): Promise<unknown>
+  addOffsetsToTxn(request: object): Promise<unknown>
+  txnOffsetCommit(request: object): Promise<unknown>
+  endTxn(request: object): Promise<unknown>
+}
+
+export interface PartitionMetadata {
+  readonly partitionId: number
+  readonly leader: number
+  readonly partitionErrorCode: number
+}
+
+/** All brokers, as one client sees them. */
+export interface Cluster {
+  readonly brokerPool: {
+    readonly metadata: {
+      readonly clusterId?: string | null
+      readonly topicMetadata: readonly { readonly topic: string; readonly partitionMetadata: readonly PartitionMetadata[] }[]
+    } | null
+  }
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  refreshMetadata(): Promise<void>
+  refreshMetadataIfNecessary(): Promise<void>
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>
+  findBroker(where: { readonly nodeId: number }): Promise<Broker>
+  /** coordinatorType: 0 group, 1 transaction. */
+  findGroupCoordinator(where: { readonly groupId: string; readonly coordinatorType?: 0 | 1 }): Promise<Broker>
+  findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[]
+  fetchTopicsOffset(
+    topics: readonly {
+      readonly topic: string
+      readonly partitions: readonly { readonly partition: number }[]
+      readonly fromBeginning: boolean
+    }[],
+  ): Promise<readonly TopicOffsets[]>
+  removeBroker(address: { readonly host: string; readonly port: number }): void
+}
+
+/** Numbers of the requests (https://kafka.apache.org/protocol#protocol_api_keys). */
+export const API = { produce: 0, fetch: 1, offsetCommit: 8 } as const
+
+const table: unknown = require('kafkajs/src/protocol/requests')
+
+const hasRequests = (value: unknown): value is { readonly requests: Readonly<Record<string, RequestDefinition>> } =>
+  typeof value === 'object' && value !== null && 'requests' in value
+
+/** kafkajs's encoder and decoder of a request, by its name. */
+export function requestDefinition(name: 'Produce' | 'Fetch' | 'OffsetCommit'): RequestDefinition {
+  const definition = hasRequests(table) ? table.requests[name] : undefined
+  if (!definition) throw new Error(`this kafkajs has no ${name} request: it is not the version this program was built with`)
+  return definition
+}
+
+/** kafkajs types the cluster it hands to assigners with less than it has. */
+export const clusterOf = (context: Parameters<PartitionAssigner>[0]): Cluster => context.cluster as unknown as Cluster
+
+/** A cluster of one's own, not shared with a running consumer: what the factory of a consumer that never runs is given. */
+export function ownCluster(kafka: Kafka, options: Pick<ConsumerConfig, 'metadataMaxAge'>): Cluster {
+  let cluster: Cluster | undefined
+  const assigner: PartitionAssigner = context => {
+    cluster = clusterOf(context)
+    return { name: 'none', version: 0, assign: async () => [], protocol: () => ({ name: 'none', metadata: Buffer.alloc(0) }) }
+  }
+  kafka.consumer({ ...options, groupId: 'unused', allowAutoTopicCreation: false, partitionAssigners: [assigner] })
+  if (!cluster) throw new Error('kafkajs did not call the partition assigner: it is not the version this program was built with')
+  return cluster
+}

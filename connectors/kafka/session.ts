@@ -1,0 +1,183 @@
+import { ConnectError } from '../../runtime/errors'
+import { partitionKey, type TopicPartition } from '../../runtime/origin'
+import type { Chunk, Committed, LaneReader, Position, Session, TransactionGroup } from '../../runtime/plugin'
+import { kafkaError } from './errors'
+import { byTopic, GroupOffsets } from './group_offsets'
+import { LaneFeed } from './lane_feed'
+import { lanesOf } from './lanes'
+import type { Joined } from './membership'
+import type { Cluster } from './protocol'
+import type { FetchTarget } from './raw_fetch'
+import type { FetchedSet } from './record_set'
+import { Bell, orAbort, pause } from './waiting'
+
+export interface SessionOptions {
+  readonly cluster: Cluster
+  readonly groupId: string
+  readonly joined: Joined
+  readonly assignment: Readonly<Record<string, readonly number[]>>
+  readonly lanes: number
+  /** Bytes a partition may have waiting. */
+  readonly limit: number
+  readonly start: 'earliest' | 'latest'
+  readonly clusterName: string
+}
+
+const RETRY_WAIT_MS = 200
+
+/** One generation of the group as the engine sees it, and the target of what is fetched during it. */
+export class KafkaSession implements Session, FetchTarget {
+  readonly id: string
+  readonly lanes: readonly LaneReader[]
+  readonly #over = new AbortController()
+  readonly #feeds: readonly LaneFeed[]
+  readonly #feedOf: ReadonlyMap<string, LaneFeed>
+  readonly #wanted = new Bell()
+  #failure: ConnectError | null = null
+
+  constructor(options: SessionOptions) {
+    const { cluster, groupId, joined } = options
+    this.id = `${joined.memberId} generation ${joined.generation}`
+    const group = { id: groupId, memberId: joined.memberId, generation: joined.generation, cluster: options.clusterName }
+    const end = (reason: ConnectError): void => this.end(reason)
+    const offsets = new GroupOffsets({ cluster, groupId, joined, over: this.over, end })
+    const owned = [...lanesOf(options.assignment, options.lanes)]
+    this.#feeds = owned.map(
+      ([, partitions]) => new LaneFeed({ partitions, limit: options.limit, over: this.over, wanted: this.#wanted }),
+    )
+    this.#feedOf = new Map(this.#feeds.flatMap(feed => feed.partitions.map(p => [partitionKey(p), feed] as const)))
+    this.lanes = owned.map(
+      ([lane], i) =>
+        new KafkaLane({ lane, feed: this.#feeds[i], offsets, cluster, start: options.start, over: this.over, group }),
+    )
+  }
+
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
+  get partitions(): number {
+    return this.#feedOf.size
+  }
+
+  /** Why this session failed for good; null while it has not or where only the group moved on. */
+  get failure(): ConnectError | null {
+    return this.#failure
+  }
+
+  end(reason: ConnectError): void {
+    if (this.over.aborted) return
+    this.#over.abort(reason)
+    this.#wanted.ring()
+  }
+
+  // what raw_fetch.ts asks
+
+  position(partition: TopicPartition): number | null {
+    return this.over.aborted ? null : (this.#feedOf.get(partitionKey(partition))?.position(partition) ?? null)
+  }
+
+  deliver(fetched: FetchedSet): void {
+    if (this.over.aborted) return
+    const error = this.#feedOf.get(partitionKey(fetched))?.deliver(fetched)
+    if (error) this.fail(error)
+  }
+
+  fail(error: ConnectError): void {
+    if (this.over.aborted) return
+    this.#failure = error
+    this.end(error)
+  }
+
+  idle(ms: number): Promise<void> {
+    return this.#wanted.within(ms)
+  }
+}
+
+interface LaneOptions {
+  readonly lane: number
+  readonly feed: LaneFeed
+  readonly offsets: GroupOffsets
+  readonly cluster: Cluster
+  readonly start: 'earliest' | 'latest'
+  readonly over: AbortSignal
+  readonly group: TransactionGroup
+}
+
+class KafkaLane implements LaneReader {
+  readonly lane: number
+  readonly partitions: readonly TopicPartition[]
+  readonly group: TransactionGroup
+  readonly #o: LaneOptions
+
+  constructor(options: LaneOptions) {
+    this.#o = options
+    this.lane = options.lane
+    this.partitions = options.feed.partitions
+    this.group = options.group
+  }
+
+  committed(signal: AbortSignal): Promise<ReadonlyMap<string, Committed>> {
+    return this.#o.offsets.committed(this.partitions, signal)
+  }
+
+  commit(positions: readonly Position[], signal: AbortSignal): Promise<void> {
+    return this.#o.offsets.commit(positions, signal)
+  }
+
+  startOffsets(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return this.#list(partitions, this.#o.start === 'earliest', signal)
+  }
+
+  ends(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    return this.#list(this.partitions, false, signal)
+  }
+
+  begin(next: ReadonlyMap<string, number>): void {
+    this.#o.feed.begin(next)
+  }
+
+  poll(signal: AbortSignal): Promise<readonly Chunk[]> {
+    return this.#o.feed.poll(signal)
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    this.#o.feed.setPaused(partitions, true)
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    this.#o.feed.setPaused(partitions, false)
+  }
+
+  /** First or next offset of each partition. Under read_committed the broker answers with the last stable offset for the end. */
+  async #list(
+    partitions: readonly TopicPartition[],
+    fromBeginning: boolean,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, number>> {
+    const { cluster, over } = this.#o
+    const topics = byTopic(partitions, p => ({ partition: p.partition })).map(t => ({ ...t, fromBeginning }))
+    for (;;) {
+      if (over.aborted) throw over.reason
+      signal.throwIfAborted()
+      try {
+        const answer = await orAbort(cluster.fetchTopicsOffset(topics), over, signal)
+        const found = new Map(
+          answer.flatMap(t =>
+            t.partitions.map(p => [partitionKey({ topic: t.topic, partition: p.partition }), Number(p.offset)] as const),
+          ),
+        )
+        const missing = partitions.find(p => !found.has(partitionKey(p)))
+        if (!missing) return found
+        throw new ConnectError('K005_UNKNOWN_TOPIC', `no leader is known for ${partitionKey(missing)}`, { retriable: true })
+      } catch (thrown) {
+        if (over.aborted) throw over.reason
+        signal.throwIfAborted()
+        const error = kafkaError(thrown, 'list of offsets', { stage: 'read' })
+        if (!error.retriable) throw error
+      }
+      await pause(RETRY_WAIT_MS, over, signal)
+      await orAbort(cluster.refreshMetadata(), over, signal).catch(() => {})
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import type { Consumer, Kafka } from 'kafkajs'
+import { ConnectError } from '../../runtime/errors'
+import type { PluginContext, Session, Source } from '../../runtime/plugin'
+import type { Schema } from '../../runtime/schema'
+import { createClient, RETRY } from './client'
+import { loadCodecs } from './codecs'
+import type { KafkaConnection } from './connection'
+import { kafkaError } from './errors'
+import { laneAssigner } from './lanes'
+import { MemberMemory, Membership } from './membership'
+import { type Cluster, clusterOf } from './protocol'
+import { fetchRaw, Turn } from './raw_fetch'
+import { KafkaSession } from './session'
+import type { KafkaSourceConfig } from './source_config'
+import { atMost, Bell, orAbort } from './waiting'
+
+/** kafkajs's defaults (3 s, 5 s) make a rebalance and a leave take seconds. */
+const HEARTBEAT_MS = 500
+const CLOSE_MS = 5_000
+/** Topics that another flow of the same start makes are waited for this long. */
+const TOPIC_WAIT_MS = 30_000
+
+const ISOLATION = { read_uncommitted: 0, read_committed: 1 } as const
+
+/**
+ * Reads topics as a member of the flow's group. A kafkajs consumer keeps the connections and the membership; records reach the
+ * session's lanes past it (raw_fetch.ts) and positions go through group_offsets.ts. A consumer that crashed is made again by the
+ * next call of `session`.
+ */
+export class KafkaSource implements Source {
+  readonly #config: KafkaSourceConfig
+  readonly #context: PluginContext<KafkaConnection>
+  readonly #groupId: string
+  readonly #memory = new MemberMemory()
+  readonly #changed = new Bell()
+  #kafka: Kafka | null = null
+  #reader: Reader | null = null
+  #running = false
+  #session: KafkaSession | null = null
+  /** True until the engine has taken the session. */
+  #fresh = false
+  #failure: ConnectError | null = null
+  #firstTry: number | null = null
+  #closed = false
+
+  constructor(config: KafkaSourceConfig, context: PluginContext<KafkaConnection>) {
+    this.#config = config
+    this.#context = context
+    this.#groupId = config.group ?? groupOf(context)
+  }
+
+  async open(signal: AbortSignal): Promise<Schema | null> {
+    this.#kafka ??= createClient(this.#context)
+    this.#firstTry ??= this.#context.clock.monotonic()
+    await loadCodecs()
+    await this.#connect(signal)
+    return null
+  }
+
+  async session(signal: AbortSignal): Promise<Session> {
+    for (;;) {
+      signal.throwIfAborted()
+      if (this.#closed) throw new ConnectError('R003_ABORTED', 'the source is closed')
+      if (this.#failure) {
+        const failure = this.#failure
+        this.#failure = null
+        throw failure
+      }
+      if (this.#session && this.#fresh && !this.#session.over.aborted) {
+        this.#fresh = false
+        return this.#session
+      }
+      const changed = this.#changed.rung()
+      await this.#connect(signal)
+      if (!this.#running) this.#run()
+      await orAbort(changed, signal)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#endSession(new ConnectError('R003_ABORTED', 'the source was closed'))
+    this.#changed.ring()
+    await this.#drop()
+  }
+
+  /** Connects a consumer and checks that the topics are there; nothing is read yet. */
+  async #connect(signal: AbortSignal): Promise<void> {
+    if (this.#reader) return
+    if (!this.#kafka) throw new ConnectError('R001_INTERNAL', 'the source was not opened')
+    const reader = this.#createReader(this.#kafka)
+    this.#reader = reader
+    try {
+      await orAbort(
+        reader.consumer.connect().then(() => reader.consumer.subscribe({ topics: [...this.#config.topics] })),
+        signal,
+      )
+    } catch (thrown) {
+      await this.#drop()
+      signal.throwIfAborted()
+      throw this.#connectError(thrown)
+    }
+  }
+
+  #connectError(thrown: unknown): ConnectError {
+    const { topics } = this.#config
+    const error = kafkaError(thrown, `cannot read ${topics.join(', ')}`, { stage: 'read' })
+    if (error.code !== 'K005_UNKNOWN_TOPIC') return error
+    const waited = this.#context.clock.monotonic() - (this.#firstTry ?? 0)
+    return new ConnectError(error.code, error.message, { stage: 'read', cause: thrown, retriable: waited < TOPIC_WAIT_MS })
+  }
+
+  #createReader(kafka: Kafka): Reader {
+    const { topics, fetch, isolation, session_timeout } = this.#config
+    let membership: Membership | undefined
+    const assigner = laneAssigner({
+      topics,
+      lanes: this.#context.lanes,
+      owned: () => this.#session?.lanes.map(l => l.lane) ?? [],
+    })
+    const consumer = kafka.consumer({
+      groupId: this.#groupId,
+      sessionTimeout: session_timeout,
+      rebalanceTimeout: Math.max(session_timeout, 10_000),
+      heartbeatInterval: HEARTBEAT_MS,
+      maxWaitTimeInMs: fetch.max_wait,
+      minBytes: 1,
+      maxBytes: fetch.max_bytes,
+      maxBytesPerPartition: fetch.max_bytes_per_partition,
+      readUncommitted: ISOLATION[isolation] === 0,
+      allowAutoTopicCreation: false,
+      metadataMaxAge: this.#context.connection.metadata_max_age,
+      retry: RETRY,
+      partitionAssigners: [
+        context => {
+          membership = this.#takeOver(clusterOf(context))
+          return assigner(context)
+        },
+      ],
+    })
+    if (!membership) throw new ConnectError('R001_INTERNAL', 'kafkajs did not call the partition assigner')
+    const reader = { consumer, membership }
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(reader, payload.memberAssignment))
+    consumer.on(consumer.events.REBALANCING, () => this.#endSession(rebalanced('the group is being rebalanced')))
+    consumer.on(consumer.events.CRASH, ({ payload }) => this.#crashed(reader, payload.error))
+    return reader
+  }
+
+  #takeOver(cluster: Cluster): Membership {
+    const options = {
+      requestTimeout: this.#context.connection.request_timeout,
+      turn: new Turn(),
+      refreshMetadata: () => cluster.refreshMetadata(),
+    }
+    return new Membership(cluster, this.#memory, {
+      joining: () => this.#endSession(rebalanced('this member joins the group again')),
+      fetch: async (broker, request) => {
+        const session = this.#session
+        if (session) await fetchRaw(broker, request, options, session)
+        return { responses: [] }
+      },
+    })
+  }
+
+  /** Starts the consumer; what comes of it arrives as an event. */
+  #run(): void {
+    this.#running = true
+    const { consumer } = this.#reader ?? {}
+    // a failure of the start is a CRASH event too; nothing arrives here because every fetch says that it brought nothing
+    consumer?.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} }).catch(error => {
+      if (this.#reader) this.#crashed(this.#reader, error)
+    })
+  }
+
+  #joined(reader: Reader, assignment: Readonly<Record<string, readonly number[]>>): void {
+    const { joined, cluster } = reader.membership
+    if (reader !== this.#reader || !joined || this.#closed) return
+    this.#endSession(rebalanced('the group was rebalanced'))
+    this.#session = new KafkaSession({
+      cluster,
+      groupId: this.#groupId,
+      joined,
+      assignment,
+      lanes: this.#context.lanes,
+      limit: this.#config.fetch.max_bytes_per_partition,
+      start: this.#config.start,
+      clusterName: cluster.brokerPool.metadata?.clusterId ?? String(this.#context.connection.brokers),
+    })
+    this.#fresh = true
+    this.#session.over.addEventListener('abort', () => this.#sessionEnded(), { once: true })
+    this.#changed.ring()
+  }
+
+  /** A session that failed for good stops the flow even if the engine looks for the next one first. */
+  #sessionEnded(): void {
+    if (this.#session?.failure) this.#failure = this.#session.failure
+    this.#changed.ring()
+  }
+
+  #crashed(reader: Reader, thrown: unknown): void {
+    if (reader !== this.#reader || this.#closed) return
+    const error = kafkaError(thrown, `group ${this.#groupId}`, { stage: 'read' })
+    this.#failure ??=
+      error.code === 'P005_SESSION_OVER' ? new ConnectError('K004_KAFKA_BUSY', error.message, { cause: thrown }) : error
+    this.#endSession(error.retriable ? rebalanced(error.message) : error)
+    this.#reader = null
+    this.#running = false
+    // kafkajs has disconnected it already; this also ends a start that failed half way
+    void atMost(CLOSE_MS, reader.consumer.disconnect())
+    this.#changed.ring()
+  }
+
+  #endSession(reason: ConnectError): void {
+    this.#session?.end(reason)
+  }
+
+  async #drop(): Promise<void> {
+    const reader = this.#reader
+    this.#reader = null
+    this.#running = false
+    if (reader) await atMost(CLOSE_MS, reader.consumer.disconnect())
+  }
+}
+
+interface Reader {
+  readonly consumer: Consumer
+  readonly membership: Membership
+}
+
+const rebalanced = (message: string): ConnectError => new ConnectError('P005_SESSION_OVER', message, { stage: 'read' })
+
+/** Group of a flow, where `group:` does not name another. */
+export const groupOf = ({ pipeline, flow }: { readonly pipeline: string; readonly flow: string }): string =>
+  `olap-connect.${pipeline}.${flow}`

@@ -1,0 +1,80 @@
+/** Small helpers to wait with a way out. */
+
+/** Rejects with the reason of the first signal that aborts; the operation itself goes on unheard. */
+export async function orAbort<T>(operation: Promise<T>, ...signals: readonly AbortSignal[]): Promise<T> {
+  let stop: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    const check = (): void => {
+      const signal = signals.find(s => s.aborted)
+      if (signal) reject(signal.reason)
+    }
+    for (const s of signals) s.addEventListener('abort', check, { once: true })
+    stop = () => {
+      for (const s of signals) s.removeEventListener('abort', check)
+    }
+    check()
+  })
+  try {
+    return await Promise.race([operation, aborted])
+  } finally {
+    stop?.()
+    operation.catch(() => {})
+  }
+}
+
+/** Resolves after `ms`, or rejects with the reason of the first signal that aborts. */
+export async function pause(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  try {
+    await orAbort(
+      new Promise<void>(resolve => {
+        timer = setTimeout(resolve, ms)
+      }),
+      ...signals,
+    )
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Resolves with the operation or after `ms`, whichever is first; a failure is a result like any other. For closing. */
+export async function atMost(ms: number, operation: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([operation.then(noop, noop), late])
+  clearTimeout(timer)
+}
+
+const noop = (): void => {}
+
+/** A bell that any number of waiters can wait for. */
+export class Bell {
+  #waiting: (() => void)[] = []
+
+  ring(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const wake of waiting) wake()
+  }
+
+  /** Resolves at the next ring. */
+  rung(): Promise<void> {
+    return new Promise(resolve => {
+      this.#waiting.push(resolve)
+    })
+  }
+
+  /** Resolves at the next ring, at the latest after `ms`. */
+  async within(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([
+      this.rung(),
+      new Promise<void>(resolve => {
+        timer = setTimeout(resolve, ms)
+      }),
+    ])
+    clearTimeout(timer)
+  }
+}

@@ -28,6 +28,7 @@ export class Journal {
   readonly #path: string
   readonly #snapshot: () => Iterable<StateEvent>
   #fd = -1
+  #size = 0
   #events = 0
   #eventsAtSnapshot = 0
 
@@ -61,7 +62,14 @@ export class Journal {
 
   #write(text: string): void {
     const bytes = Buffer.from(text)
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written)
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written)
+      this.#size += bytes.length
+    } catch (error) {
+      // a full disk may leave half a line, which the next line would turn into damage in the middle of the file
+      ftruncateSync(this.#fd, this.#size)
+      throw error
+    }
   }
 
   /** Writes the snapshot beside the journal and renames it over: a kill at any moment leaves one whole file. */
@@ -70,6 +78,7 @@ export class Journal {
     const old = this.#fd
     this.#fd = openSync(next, 'a')
     ftruncateSync(this.#fd, 0)
+    this.#size = 0
     this.#events = 0
     let lines: string[] = []
     for (const event of this.#snapshot()) {

@@ -88,15 +88,14 @@ const beat = async (client: WireClient, group: string, member: Pick<Joined, 'gen
   return answer.i16()
 }
 
-const readErrors = (answer: Answer): number[][] => {
+/** The error codes of an OffsetCommit of one topic, by partition: brokers answer in an order of their own. */
+const readErrors = (answer: Answer): number[] => {
   answer.i32()
-  return answer.array(() => {
+  const [partitions] = answer.array(() => {
     answer.str()
-    return answer.array(() => {
-      answer.i32()
-      return answer.i16()
-    })
+    return answer.array(() => ({ partition: answer.i32(), error: answer.i16() }))
   })
+  return partitions!.sort((a, b) => a.partition - b.partition).map(({ error }) => error)
 }
 
 interface Commit {
@@ -113,7 +112,7 @@ const commit = async ({ group, generation = -1, memberId = '', topic, offsets }:
     Buffer.concat([w.i32(partition), w.i64(offset), w.str(metadata)]),
   )
   const topics = w.array(Buffer.concat([w.str(topic), w.array(...partitions)]))
-  return readErrors((await wire.send(8, 5, w.str(group), w.i32(generation), w.str(memberId), topics))!)[0]!
+  return readErrors((await wire.send(8, 5, w.str(group), w.i32(generation), w.str(memberId), topics))!)
 }
 
 test('offsets are kept with their metadata; one that is refused does not hold up the others', async () => {

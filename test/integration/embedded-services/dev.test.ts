@@ -1,4 +1,3 @@
-import path from 'node:path'
 import { isAlive, refOf } from '../../../embedded/processes'
 import { cleanUp, folder, run } from './service'
 
@@ -12,7 +11,7 @@ describe('connect dev', () => {
   afterEach(cleanUp)
 
   it('runs all services until a signal and prints where they are', async () => {
-    const dev = run(path.join(__dirname, 'dev.cjs'), ['dev', '--data', folder(), '--json'])
+    const dev = run('cli/main.js', ['dev', '--data', folder(), '--json'])
     const { command, ok, result } = await dev.next<Envelope>()
     expect({ command, ok }).toEqual({ command: 'dev', ok: true })
     const { clickhouse, kafka, schema_registry } = result.services

@@ -4,7 +4,7 @@ const clients =
   '^node_modules/(kafkajs|@clickhouse|avsc|@kafkajs|apache-arrow|@node-rs|lz4-napi|snappy|zstddec|fastify|ml-matrix|node-cron)'
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
     { name: 'runtime-imports-nothing-of-ours', severity: 'error', from: { path: '^runtime/' }, to: { path: own } },
     { name: 'runtime-imports-no-client', severity: 'error', from: { path: '^runtime/' }, to: { path: clients } },
     {

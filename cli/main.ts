@@ -1,7 +1,12 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander'
 import { asConnectError, ConnectError } from '../runtime/errors'
+import { dev } from './commands/dev'
+import { plugins } from './commands/plugins'
 import { run } from './commands/run'
+import { schema } from './commands/schema'
+import { sql } from './commands/sql'
+import { tail } from './commands/tail'
 import { validate } from './commands/validate'
 import { errorPart, printEnvelope } from './envelope'
 import { EXIT } from './exit_codes'
@@ -82,6 +87,51 @@ program
   .argument('<file...>', 'pipeline files or folders')
   .addOption(json())
   .action(action('validate', (files, options) => validate(files, options, io)))
+
+program
+  .command('plugins')
+  .description('list the plugins, or print the reference page of one')
+  .argument('[name]', 'name of a plugin')
+  .addOption(json())
+  .action(action('plugins', (name, options) => plugins(name, options, io)))
+
+program
+  .command('schema')
+  .description('print the JSON Schema of pipeline files, or the columns at each stage of the flows of a file; opens no socket')
+  .argument('[file]', 'pipeline file')
+  .argument('[flow]', 'one flow of it')
+  .addOption(json())
+  .action(action('schema', (file, flow, options) => schema(file, flow, options, io)))
+
+program
+  .command('sql')
+  .description("ask the pipeline's ClickHouse, embedded or not")
+  .argument('<file>', 'pipeline file')
+  .argument('<statement>', 'SQL')
+  .option('--connection <name>', 'which ClickHouse, where the file has several')
+  .addOption(data())
+  .addOption(json())
+  .action(action('sql', (file, statement, options) => sql(file, statement, options, io)))
+
+program
+  .command('tail')
+  .description('print the records of a topic, decoded with the format the pipeline gives it')
+  .argument('<file>', 'pipeline file')
+  .argument('<topic>')
+  .addOption(new Option('--from <where>', 'where to begin').choices(['beginning', 'end']).default('end'))
+  .option('--limit <n>', 'stop after so many records; with --from beginning also at the end of the topic')
+  .option('--connection <name>', 'which cluster, where the file has several')
+  .option('--value <format>', 'format of the values, where the file does not say')
+  .addOption(data())
+  .addOption(json())
+  .action(action('tail', (file, topic, options) => tail(file, topic, options, io)))
+
+program
+  .command('dev')
+  .description('run the embedded ClickHouse, Kafka broker and schema registry in the foreground and print their addresses')
+  .addOption(data())
+  .addOption(json())
+  .action(action('dev', options => dev(options, io)))
 
 program.parseAsync(process.argv).catch(async (error: { code?: string; exitCode?: number }) => {
   // commander has printed its message; help and version are no errors

@@ -5,7 +5,7 @@ import { ConnectError, type ErrorCode } from './errors'
 import type { Emitter } from './events'
 import type { Flush, FormatSpec, RawSourceOptions } from './fields'
 import type { FlowParts } from './flow'
-import type { DeadLetterWriter, Format, FormatContext, PluginContext, RegistryEndpoint, SinkContext } from './plugin'
+import type { DeadLetterWriter, Format, PluginContext, RegistryEndpoint, SinkContext } from './plugin'
 import type { Registry } from './registry'
 import type { FlowSpec, PipelineSpec } from './spec'
 
@@ -17,51 +17,46 @@ export interface StageEnvironment {
   readonly dataDir: string
   /** Where plugins that print write to; resolves when the text is taken. */
   readonly stdout?: (text: string) => Promise<void>
+  /** True: formats get no registry, because nothing may be asked outside the machine. */
+  readonly offline?: boolean
 }
 
 /** Sinks without `flush:` use the same limits as those with. */
 const DEFAULT_FLUSH: Flush = { rows: 100_000, bytes: 32 * 1024 ** 2, interval: 200 }
 
+/** The reading half of a flow: enough to know its columns at each stage. */
+export type ReadingParts = Pick<FlowParts, 'spec' | 'source' | 'records' | 'transforms'>
+
 /** Creates the instances of one flow. Nothing is opened. */
 export function createFlow(pipeline: PipelineSpec, spec: FlowSpec, environment: StageEnvironment): FlowParts {
   const { registry } = environment
-  const memory = Math.floor(pipeline.memory / pipeline.flows.length)
-  const context = (connection: string | null): PluginContext => ({
-    pipeline: pipeline.name,
-    flow: spec.name,
-    connection: connection === null ? undefined : pipeline.connections[connection]?.config,
-    connectionName: connection ?? '',
-    lanes: spec.lanes,
-    baseDir: pipeline.baseDir,
-    dataDir: environment.dataDir,
-    clock: environment.clock,
-    events: environment.events,
-    memory,
-    ...(environment.stdout ? { stdout: environment.stdout } : {}),
-  })
-  const format = (format: FormatSpec, connection: string | null, topics: readonly string[], part: 'key' | 'value'): Format => {
-    const endpoint: FormatContext = {
-      registry: registryOf(pipeline, connection, registry),
-      baseDir: pipeline.baseDir,
-      events: environment.events,
-      topics,
-      part,
-    }
-    return registry.get('format', format.format).create(format.config, endpoint)
-  }
-
-  const source = registry.get('source', spec.source.type)
-  const sink = registry.get('sink', spec.sink.type)
-  const topics = source.reads(spec.source.config)
-  const records = source.capabilities.delivers === 'records' ? (spec.source.config as RawSourceOptions) : null
+  const context = pluginContexts(pipeline, spec, environment)
+  const format = formatMaker(pipeline, environment)
   const sinkContext: SinkContext = {
     ...context(spec.sink.connection),
-    sourceTopics: topics,
+    sourceTopics: registry.get('source', spec.source.type).reads(spec.source.config),
     format: (f, part, topic) => format({ format: f.format, config: f.config }, spec.sink.connection, [topic], part),
   }
   return {
-    spec,
+    ...createReading(pipeline, spec, environment),
     pipeline: pipeline.name,
+    sink: registry.get('sink', spec.sink.type).create(spec.sink.config, sinkContext),
+    deadLetters: deadLetters(pipeline, spec, registry, context),
+    flush: (spec.sink.config as { flush?: Flush }).flush ?? DEFAULT_FLUSH,
+    memory: flowMemory(pipeline),
+  }
+}
+
+/** Source, formats and transforms of one flow. Nothing is opened. */
+export function createReading(pipeline: PipelineSpec, spec: FlowSpec, environment: StageEnvironment): ReadingParts {
+  const { registry } = environment
+  const context = pluginContexts(pipeline, spec, environment)
+  const format = formatMaker(pipeline, environment)
+  const source = registry.get('source', spec.source.type)
+  const topics = source.reads(spec.source.config)
+  const records = source.capabilities.delivers === 'records' ? (spec.source.config as RawSourceOptions) : null
+  return {
+    spec,
     source: source.create(spec.source.config, context(spec.source.connection)),
     records: records && {
       value: format(records.value, spec.source.connection, topics, 'value'),
@@ -73,12 +68,35 @@ export function createFlow(pipeline: PipelineSpec, spec: FlowSpec, environment: 
       at: t.at,
       transform: registry.get('transform', t.type).create(t.config, context(t.connection)),
     })),
-    sink: sink.create(spec.sink.config, sinkContext),
-    deadLetters: deadLetters(pipeline, spec, registry, context),
-    flush: (spec.sink.config as { flush?: Flush }).flush ?? DEFAULT_FLUSH,
-    memory,
   }
 }
+
+const flowMemory = (pipeline: PipelineSpec): number => Math.floor(pipeline.memory / pipeline.flows.length)
+
+const pluginContexts =
+  (pipeline: PipelineSpec, spec: FlowSpec, environment: StageEnvironment) =>
+  (connection: string | null): PluginContext => ({
+    pipeline: pipeline.name,
+    flow: spec.name,
+    connection: connection === null ? undefined : pipeline.connections[connection]?.config,
+    connectionName: connection ?? '',
+    lanes: spec.lanes,
+    baseDir: pipeline.baseDir,
+    dataDir: environment.dataDir,
+    clock: environment.clock,
+    events: environment.events,
+    memory: flowMemory(pipeline),
+    ...(environment.stdout ? { stdout: environment.stdout } : {}),
+  })
+
+const formatMaker =
+  (pipeline: PipelineSpec, { registry, events, offline }: StageEnvironment) =>
+  (format: FormatSpec, connection: string | null, topics: readonly string[], part: 'key' | 'value'): Format => {
+    const endpoint = offline ? null : registryOf(pipeline, connection, registry)
+    return registry
+      .get('format', format.format)
+      .create(format.config, { registry: endpoint, baseDir: pipeline.baseDir, events, topics, part })
+  }
 
 function registryOf(pipeline: PipelineSpec, connection: string | null, registry: Registry): RegistryEndpoint | null {
   const spec = connection === null ? undefined : pipeline.connections[connection]

@@ -1,50 +1,41 @@
-import type { Command } from 'commander'
+import { printEnvelope } from '../envelope'
+import { EXIT } from '../exit_codes'
+import type { Io } from '../io'
 import { SERVICE_NAMES, type ServiceChange, startServices } from '../services'
 
-/** What the command needs of its surroundings; the command line gives its own. */
-export interface DevIo {
-  readonly out: (line: string) => void
-  readonly err: (line: string) => void
-  /** Aborted by the first SIGINT or SIGTERM. */
-  readonly signal: AbortSignal
-}
-
 export interface DevOptions {
-  readonly data?: string
+  readonly data: string
   readonly json?: boolean
 }
 
-/** Adds `connect dev`. */
-export function registerDev(program: Command, io: DevIo): void {
-  program
-    .command('dev')
-    .description('run the embedded ClickHouse, Kafka broker and schema registry in the foreground')
-    .option('--data <dir>', 'folder of their data', '.connect')
-    .option('--json', 'print one JSON envelope with the addresses')
-    .action((options: DevOptions) => dev(options, io))
-}
-
-/** Runs all embedded services until the signal. */
-export async function dev(options: DevOptions, io: DevIo): Promise<void> {
-  const services = await startServices({ data: options.data, need: new Set(SERVICE_NAMES), signal: io.signal })
-  services.onExit(change => io.err(describe(change)))
-  const result = {
-    services: Object.fromEntries(
-      SERVICE_NAMES.map(name => [name, { address: services.addresses[name], pid: services.pids[name] }]),
-    ),
-  }
-  if (options.json === true) io.out(JSON.stringify({ command: 'dev', ok: true, summary: 'embedded services run', result }))
-  else {
-    for (const name of SERVICE_NAMES) io.out(`${name.padEnd(16)} ${services.addresses[name]}`)
-    io.out('for development only; Ctrl-C stops them')
-  }
+/** `connect dev`: runs the embedded services in the foreground until a signal. Returns the exit code. */
+export async function dev(options: DevOptions, io: Io): Promise<number> {
+  const stop = new AbortController()
+  const off = io.onSignal(() => stop.abort())
+  const services = await startServices({ data: options.data, need: new Set(SERVICE_NAMES), signal: stop.signal })
   // The watch over the services does not keep the process running; this does.
   const awake = setInterval(() => {}, 2 ** 30)
-  await new Promise<void>(resolve =>
-    io.signal.aborted ? resolve() : io.signal.addEventListener('abort', () => resolve(), { once: true }),
-  )
-  clearInterval(awake)
-  await services.stop()
+  try {
+    services.onExit(change => void io.err(`${describe(change)}\n`))
+    const result = {
+      services: Object.fromEntries(
+        SERVICE_NAMES.map(name => [name, { address: services.addresses[name], pid: services.pids[name] }]),
+      ),
+    }
+    if (options.json) await printEnvelope(io, { command: 'dev', ok: true, summary: 'embedded services run', result, error: null })
+    else {
+      for (const name of SERVICE_NAMES) await io.out(`${name.padEnd(16)} ${services.addresses[name]}\n`)
+      await io.out('for development only; Ctrl-C stops them\n')
+    }
+    await new Promise<void>(resolve =>
+      stop.signal.aborted ? resolve() : stop.signal.addEventListener('abort', () => resolve(), { once: true }),
+    )
+    return EXIT.ok
+  } finally {
+    clearInterval(awake)
+    off()
+    await services.stop()
+  }
 }
 
 function describe({ service, kind, pid, address, error }: ServiceChange): string {

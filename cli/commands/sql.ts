@@ -19,15 +19,23 @@ export function sql(file: string, statement: string, options: SqlOptions, io: Io
   return withPipeline(file, options.data, io, async ({ pipeline, signal }) => {
     const stores = Object.values(pipeline.connections).filter(c => c.type === 'clickhouse')
     const chosen = options.connection === undefined ? stores[0] : stores.find(c => c.name === options.connection)
-    if (!chosen) throw new ConnectError('C010_UNKNOWN_REFERENCE', `${file} has no ClickHouse connection${options.connection ? ` "${options.connection}"` : ''}`)
+    if (!chosen)
+      throw new ConnectError(
+        'C010_UNKNOWN_REFERENCE',
+        `${file} has no ClickHouse connection${options.connection ? ` "${options.connection}"` : ''}`,
+      )
     if (options.connection === undefined && stores.length > 1) {
-      throw new ConnectError('C019_USAGE', `${file} has several ClickHouse connections`, { hint: `choose one with --connection: ${stores.map(s => s.name).join(', ')}` })
+      throw new ConnectError('C019_USAGE', `${file} has several ClickHouse connections`, {
+        hint: `choose one with --connection: ${stores.map(s => s.name).join(', ')}`,
+      })
     }
     const store = createStore(chosen.config as ConnectionConfig, { baseDir: pipeline.baseDir })
     try {
       // the database is made by the first sink; a question before that deserves an answer about the table, not the database
       await store.command(`CREATE DATABASE IF NOT EXISTS {name:Identifier}`, { params: { name: store.database }, signal })
-      const rows = returnsRows(statement) ? await store.query(statement, { signal }) : await store.command(statement, { signal }).then(() => [])
+      const rows = returnsRows(statement)
+        ? await store.query(statement, { signal })
+        : await store.command(statement, { signal }).then(() => [])
       await print(rows, options, io)
       return EXIT.ok
     } finally {
@@ -36,7 +44,8 @@ export function sql(file: string, statement: string, options: SqlOptions, io: Io
   })
 }
 
-const returnsRows = (statement: string): boolean => /^[\s(]*(--[^\n]*\n\s*)*(select|with|show|describe|desc|explain|exists|check)\b/i.test(statement)
+const returnsRows = (statement: string): boolean =>
+  /^[\s(]*(--[^\n]*\n\s*)*(select|with|show|describe|desc|explain|exists|check)\b/i.test(statement)
 
 async function print(rows: readonly StoreRow[], options: SqlOptions, io: Io): Promise<void> {
   const summary = `${rows.length} row(s)`

@@ -1,4 +1,3 @@
-import { needsKey } from '../../runtime/record_columns'
 import { systemClock } from '../../runtime/clock'
 import { recordsStage } from '../../runtime/decode'
 import { ConnectError } from '../../runtime/errors'
@@ -6,6 +5,7 @@ import { silent } from '../../runtime/events'
 import type { FormatSpec, RawSourceOptions } from '../../runtime/fields'
 import { LaneBuffer } from '../../runtime/lane_buffer'
 import type { Format, LaneReader } from '../../runtime/plugin'
+import { needsKey } from '../../runtime/record_columns'
 import { rowJson } from '../../runtime/row_json'
 import type { PipelineSpec } from '../../runtime/spec'
 import { takeBatch } from '../../runtime/take'
@@ -29,7 +29,8 @@ export interface TailOptions {
  */
 export function tail(file: string, topic: string, options: TailOptions, io: Io): Promise<number> {
   const limit = options.limit === undefined ? Number.POSITIVE_INFINITY : Number(options.limit)
-  if (options.limit !== undefined && (!Number.isInteger(limit) || limit < 1)) throw new ConnectError('C019_USAGE', `--limit ${options.limit}: expected a whole number above 0`)
+  if (options.limit !== undefined && (!Number.isInteger(limit) || limit < 1))
+    throw new ConnectError('C019_USAGE', `--limit ${options.limit}: expected a whole number above 0`)
   return withPipeline(file, options.data, io, async open => {
     const rows: string[] = []
     let count = 0
@@ -39,14 +40,25 @@ export function tail(file: string, topic: string, options: TailOptions, io: Io):
       return ++count < limit
     })
     if (options.json) {
-      await printEnvelope(io, { command: 'tail', ok: true, summary: `${count} record(s)`, result: { records: rows.map(r => JSON.parse(r) as unknown) }, error: null })
+      await printEnvelope(io, {
+        command: 'tail',
+        ok: true,
+        summary: `${count} record(s)`,
+        result: { records: rows.map(r => JSON.parse(r) as unknown) },
+        error: null,
+      })
     } else if (count === 0) await io.err('no records\n')
     return EXIT.ok
   })
 }
 
 /** Calls `print` with each record until it answers false, or the end of what was there at the start is reached under a limit. */
-async function follow(open: OpenPipeline, topic: string, options: TailOptions, print: (row: string) => Promise<boolean>): Promise<void> {
+async function follow(
+  open: OpenPipeline,
+  topic: string,
+  options: TailOptions,
+  print: (row: string) => Promise<boolean>,
+): Promise<void> {
   const { pipeline, registry, context } = open
   const connection = connectionOf(open, options)
   const declared = formatOf(pipeline, topic)
@@ -56,11 +68,28 @@ async function follow(open: OpenPipeline, topic: string, options: TailOptions, p
     start: options.from === 'beginning' ? 'earliest' : 'latest',
     group: `olap-connect.tail.${crypto.randomUUID()}`,
   }) as object
-  const value: FormatSpec = options.value === undefined ? (declared ?? { format: 'string', config: {} }) : { format: options.value, config: {} }
-  const raw: RawSourceOptions = { value, key: { format: 'string', config: {} }, columns: { _key: 'key?', _partition: 'partition', _offset: 'offset', _time: 'timestamp?' }, on_tombstone: 'skip' }
-  const endpoint = registry.get('connection', pipeline.connections[connection].type).registry?.(pipeline.connections[connection].config as never) ?? null
+  const value: FormatSpec =
+    options.value === undefined ? (declared ?? { format: 'string', config: {} }) : { format: options.value, config: {} }
+  const raw: RawSourceOptions = {
+    value,
+    key: { format: 'string', config: {} },
+    columns: { _key: 'key?', _partition: 'partition', _offset: 'offset', _time: 'timestamp?' },
+    on_tombstone: 'skip',
+  }
+  const endpoint =
+    registry
+      .get('connection', pipeline.connections[connection].type)
+      .registry?.(pipeline.connections[connection].config as never) ?? null
   const make = (spec: FormatSpec, part: 'key' | 'value'): Format =>
-    registry.get('format', spec.format).create(registry.get('format', spec.format).config.parse(spec.config), { registry: endpoint, baseDir: pipeline.baseDir, events: silent, topics: [topic], part })
+    registry
+      .get('format', spec.format)
+      .create(registry.get('format', spec.format).config.parse(spec.config), {
+        registry: endpoint,
+        baseDir: pipeline.baseDir,
+        events: silent,
+        topics: [topic],
+        part,
+      })
   const formats = { value: make(value, 'value'), key: make(raw.key, 'key') }
   const source = registry.get('source', 'kafka').create({ ...config, ...raw }, context(connection, 'tail'))
   try {
@@ -85,7 +114,8 @@ async function readLane(
 ): Promise<void> {
   const next = await lane.startOffsets(lane.partitions, signal)
   const ends = options.limit !== undefined && options.from === 'beginning' ? await lane.ends(signal) : null
-  const reached = (buffer: LaneBuffer): boolean => ends !== null && [...ends].every(([key, end]) => (buffer.reads().get(key) ?? 0) >= end)
+  const reached = (buffer: LaneBuffer): boolean =>
+    ends !== null && [...ends].every(([key, end]) => (buffer.reads().get(key) ?? 0) >= end)
   lane.begin(next)
   const buffer = new LaneBuffer(lane.partitions, next, systemClock)
   let stage: ReturnType<typeof recordsStage> | null = null
@@ -96,12 +126,19 @@ async function readLane(
     if (!block || block.kind !== 'records') continue
     if (!stage) {
       const valueSchema = (await formats.value.open(signal)) ?? (await formats.value.infer(block, 'value', signal))
-      const keySchema = needsKey(raw) ? ((await formats.key.open(signal)) ?? (await formats.key.infer(block, 'key', signal))) : null
+      const keySchema = needsKey(raw)
+        ? ((await formats.key.open(signal)) ?? (await formats.key.infer(block, 'key', signal)))
+        : null
       stage = recordsStage({ value: formats.value, valueSchema, key: formats.key, keySchema }, raw, connection, 'tail')
     }
     const { batch } = await stage.decode(cut, lane.lane, signal)
     for (const { record, error } of batch.rejected) {
-      const at = { _partition: record.partition, _offset: record.offset, _error: `${error.code}: ${error.message}`, _value: record.value?.subarray(0, 256).toString('base64') ?? null }
+      const at = {
+        _partition: record.partition,
+        _offset: record.offset,
+        _error: `${error.code}: ${error.message}`,
+        _value: record.value?.subarray(0, 256).toString('base64') ?? null,
+      }
       if (!(await print(JSON.stringify(at)))) return
     }
     const dense = takeBatch(batch)
@@ -110,8 +147,11 @@ async function readLane(
 }
 
 function connectionOf({ pipeline }: OpenPipeline, options: TailOptions): string {
-  const clusters = Object.values(pipeline.connections).filter(c => c.type === 'kafka').map(c => c.name)
-  if (options.connection !== undefined && !clusters.includes(options.connection)) throw new ConnectError('C010_UNKNOWN_REFERENCE', `there is no Kafka connection "${options.connection}"`)
+  const clusters = Object.values(pipeline.connections)
+    .filter(c => c.type === 'kafka')
+    .map(c => c.name)
+  if (options.connection !== undefined && !clusters.includes(options.connection))
+    throw new ConnectError('C010_UNKNOWN_REFERENCE', `there is no Kafka connection "${options.connection}"`)
   const chosen = options.connection ?? pipeline.home ?? clusters[0]
   if (chosen === undefined) throw new ConnectError('C010_UNKNOWN_REFERENCE', `${pipeline.file} has no Kafka connection`)
   return chosen
@@ -128,4 +168,3 @@ function formatOf(pipeline: PipelineSpec, topic: string): FormatSpec | null {
   }
   return null
 }
-

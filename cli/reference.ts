@@ -1,2 +1,0 @@
-import type { Declaration } from '../runtime/plugin'
-export const referencePage = (d: Declaration): string => d.description

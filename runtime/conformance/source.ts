@@ -1,0 +1,287 @@
+import { ConnectError } from '../errors'
+import { partitionKey, type TopicPartition } from '../origin'
+import type { Chunk, LaneReader, Source, SourceDeclaration } from '../plugin'
+import { rowJson } from '../row_json'
+import { type Schema, schemaText } from '../schema'
+import { type ConformanceCase, check, checkEqual, failure, suite, within } from './case'
+import { CALL_MS, type ContextOptions, contextIn, withDataDir } from './context'
+
+/** What a source is tried with. It must be bounded and hold at least one record, better some thousands. */
+export interface SourceFixture extends ContextOptions {
+  /** YAML form; absent: `conformance.config` of the declaration. */
+  readonly config?: unknown
+}
+
+/** The tests of a source's contract (see `Source` and `LaneReader`). */
+export function sourceConformance(declaration: SourceDeclaration, fixture?: SourceFixture): readonly ConformanceCase[] {
+  const config = (): unknown => declaration.config.parse(fixture?.config ?? declaration.conformance.config)
+  const create = (dataDir: string): Source => declaration.create(config(), contextIn(dataDir, fixture ?? {}))
+  const trial = (test: (dataDir: string) => Promise<void>) => (): Promise<void> => withDataDir(test)
+  const reading = (dataDir: string, from?: ReadonlyMap<string, number>): Promise<Reading> => readAll(create(dataDir), from)
+
+  return suite(declaration, fixture !== undefined, {
+    'it is bounded with the config of the suite': async () => check(declaration.bounded(config()), 'bounded() is false'),
+
+    'chunks follow one another without gaps': trial(async dataDir => {
+      const { chunks, schema } = await reading(dataDir)
+      checkChunks(chunks)
+      for (const chunk of chunks) checkBlock(chunk, schema)
+      check(
+        chunks.some(c => c.block),
+        'there was no record',
+      )
+    }),
+
+    'poll gives null at the end, and again': trial(async dataDir => {
+      const source = create(dataDir)
+      await using(source, async lanes => {
+        for (const lane of lanes) {
+          await drain(lane, await starts(lane))
+          checkEqual(await poll(lane), null, 'the poll after the last one')
+        }
+      })
+    }),
+
+    'ends are where reading ends': trial(async dataDir => {
+      const source = create(dataDir)
+      await using(source, async lanes => {
+        for (const lane of lanes) {
+          const start = await starts(lane)
+          const before = await within(CALL_MS, 'ends', lane.ends(never))
+          const reached = new Map(start)
+          for (const chunk of await drain(lane, start)) reached.set(partitionKey(chunk), chunk.next)
+          checkEqual(sorted(before), sorted(reached), 'ends() before reading')
+          checkEqual(sorted(await lane.ends(never)), sorted(reached), 'ends() after reading')
+        }
+      })
+    }),
+
+    'reading again from any offset gives the same records': trial(async dataDir => {
+      const all = await reading(dataDir)
+      const texts = rowTexts(all)
+      for (const from of offsetsToTry(all.chunks)) {
+        const again = await reading(dataDir, from)
+        const expected = texts.filter(t => t.offset >= (from.get(t.key) ?? 0))
+        checkEqual(rowTexts(again), expected, `records from ${[...from].map(([k, v]) => `${k}:${v}`).join(' ')} on`)
+        check(
+          schemaOf(again.schema) === schemaOf(all.schema),
+          `the schema changed from ${schemaOf(all.schema)} to ${schemaOf(again.schema)}`,
+        )
+      }
+    }),
+
+    'a position is there for the next instance': trial(async dataDir => {
+      const stored = new Map<string, string>()
+      await using(create(dataDir), async lanes => {
+        for (const lane of lanes) {
+          for (const at of (await lane.committed(never)).values())
+            checkEqual(at, { offset: -1, metadata: null }, 'a position before the first')
+          lane.begin(await starts(lane))
+          await poll(lane)
+          const positions = lane.partitions.map((p, i) => ({ ...p, offset: i + 1, metadata: `{"n":${i}}` }))
+          await within(CALL_MS, 'commit', lane.commit(positions, never))
+          for (const p of positions) stored.set(partitionKey(p), `${p.offset} ${p.metadata}`)
+        }
+      })
+      await using(create(dataDir), async lanes => {
+        for (const lane of lanes) {
+          const found = await lane.committed(never)
+          checkEqual([...found.keys()].sort(), lane.partitions.map(partitionKey).sort(), 'partitions of committed()')
+          for (const [key, at] of found) checkEqual(`${at.offset} ${at.metadata}`, stored.get(key), `position of ${key}`)
+        }
+      })
+    }),
+
+    'a paused partition delivers nothing until it is resumed': trial(async dataDir => {
+      await using(create(dataDir), async lanes => {
+        for (const lane of lanes) {
+          lane.begin(await starts(lane))
+          lane.pause(lane.partitions)
+          const stop = new AbortController()
+          const waiting = lane.poll(stop.signal).catch(error => error as Error)
+          // whatever it was that was already on its way, a later poll must wait
+          lane.resume(lane.partitions)
+          const got = await within(CALL_MS, 'poll after resume', waiting)
+          check(Array.isArray(got), `poll after resume gave ${String(got)}`)
+        }
+      })
+    }),
+
+    'poll ends with its signal': trial(async dataDir => {
+      await using(create(dataDir), async lanes => {
+        for (const lane of lanes) {
+          lane.begin(await starts(lane))
+          lane.pause(lane.partitions)
+          const stop = new AbortController()
+          const reason = new ConnectError('R003_ABORTED', 'enough')
+          const waiting = failure(() => lane.poll(stop.signal), 'a poll whose signal aborts')
+          stop.abort(reason)
+          check(
+            (await within(CALL_MS, 'poll after abort', waiting)) === reason,
+            'poll did not reject with the reason of its signal',
+          )
+        }
+      })
+    }),
+
+    'commit is refused once the session is over': trial(async dataDir => {
+      const source = create(dataDir)
+      let lanes: readonly LaneReader[] = []
+      await using(source, async open => {
+        lanes = open
+      })
+      for (const lane of lanes) {
+        const positions = lane.partitions.map(p => ({ ...p, offset: 1, metadata: '' }))
+        await failure(() => within(CALL_MS, 'commit', lane.commit(positions, never)), 'a commit after close()')
+      }
+    }),
+
+    'close may come twice, and without open': trial(async dataDir => {
+      const source = create(dataDir)
+      await within(CALL_MS, 'close', source.close())
+      await within(CALL_MS, 'close', source.close())
+      const opened = create(dataDir)
+      await opened.open(never)
+      await within(CALL_MS, 'close', opened.close())
+      await within(CALL_MS, 'close', opened.close())
+    }),
+  })
+}
+
+interface Reading {
+  readonly schema: Schema | null
+  readonly chunks: readonly Chunk[]
+}
+
+/** A signal nobody aborts. */
+const never = new AbortController().signal
+
+/** Opens, gives the lanes of the first session, closes. */
+async function using(
+  source: Source,
+  body: (lanes: readonly LaneReader[], schema: Schema | null) => Promise<void>,
+): Promise<void> {
+  try {
+    const schema = await within(CALL_MS, 'open', source.open(never))
+    const session = await within(CALL_MS, 'session', source.session(never))
+    await body(session.lanes, schema)
+  } finally {
+    await within(CALL_MS, 'close', source.close())
+  }
+}
+
+async function readAll(source: Source, from: ReadonlyMap<string, number> | undefined): Promise<Reading> {
+  const chunks: Chunk[] = []
+  let schema: Schema | null = null
+  await using(source, async (lanes, opened) => {
+    schema = opened
+    for (const lane of lanes) chunks.push(...(await drain(lane, from ?? (await starts(lane)))))
+  })
+  return { schema, chunks }
+}
+
+const starts = (lane: LaneReader): Promise<ReadonlyMap<string, number>> =>
+  within(CALL_MS, 'startOffsets', lane.startOffsets(lane.partitions, never))
+
+const poll = (lane: LaneReader): Promise<readonly Chunk[] | null> => within(CALL_MS, 'poll', lane.poll(never))
+
+async function drain(lane: LaneReader, from: ReadonlyMap<string, number>): Promise<readonly Chunk[]> {
+  lane.begin(from)
+  const chunks: Chunk[] = []
+  for (;;) {
+    const got = await poll(lane)
+    if (got === null) return chunks
+    for (const chunk of got) check(chunk.next > chunk.from, `an empty chunk at ${chunk.from}`)
+    chunks.push(...got)
+  }
+}
+
+function checkChunks(chunks: readonly Chunk[]): void {
+  const next = new Map<string, number>()
+  for (const chunk of chunks) {
+    const key = partitionKey(chunk)
+    const expected = next.get(key)
+    if (expected !== undefined) checkEqual(chunk.from, expected, `start of a chunk of ${key}`)
+    check(chunk.bytes >= 0, 'a chunk needs its bytes')
+    next.set(key, chunk.next)
+  }
+}
+
+function checkBlock(chunk: Chunk, schema: Schema | null): void {
+  const { block } = chunk
+  if (!block) return
+  checkEqual([block.topic, block.partition], [chunk.topic, chunk.partition], 'the partition of a block')
+  check(block.count > 0, 'a block without rows must be null')
+  let last = chunk.from - 1
+  for (let i = 0; i < block.count; i++) {
+    check(
+      block.offset[i] > last && block.offset[i] < chunk.next,
+      `offset ${block.offset[i]} after ${last} in ${chunk.from}..${chunk.next}`,
+    )
+    last = block.offset[i]
+    check(Number.isFinite(block.timestamp[i]), 'a timestamp must be a number')
+  }
+  if (block.kind !== 'columns') return
+  checkEqual(schemaOf(block.schema), schemaOf(schema), 'the schema of a block against that of open()')
+  checkEqual(block.columns.length, block.schema.fields.length, 'columns')
+  block.columns.forEach((column, i) => {
+    const { name, type, nullable } = block.schema.fields[i]
+    checkEqual(column.length, block.count, `length of ${name}`)
+    checkEqual([column.type, column.nullable], [type, nullable], `type of ${name}`)
+  })
+  block.rejected.reduce((before, { row, error }) => {
+    check(row > before && row < block.count, `rejected rows must ascend: ${row} after ${before}`)
+    check(error instanceof Error && 'code' in error, 'a rejection needs a ConnectError')
+    return row
+  }, -1)
+  const raw = block.raw(0)
+  checkEqual([raw.topic, raw.partition, raw.offset], [block.topic, block.partition, block.offset[0]], 'the raw record of row 0')
+}
+
+const schemaOf = (schema: Schema | null): string => (schema ? schemaText(schema) : 'none')
+const sorted = (map: ReadonlyMap<string, number>): unknown => [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+
+/** Every record as text, in the order of partitions and offsets, so that how it was cut into chunks does not matter. */
+function rowTexts(reading: Reading): readonly { key: string; offset: number; text: string }[] {
+  const out: { key: string; offset: number; text: string }[] = []
+  for (const { block } of reading.chunks) {
+    if (!block) continue
+    const rejected = new Map(
+      block.kind === 'columns' ? block.rejected.map(r => [r.row, `${r.error.code} ${r.error.message}`]) : [],
+    )
+    for (let i = 0; i < block.count; i++) {
+      const base64 = (start: Int32Array, end: Int32Array): string =>
+        block.kind === 'records' && start[i] >= 0 ? block.buffer.toString('base64', start[i], end[i]) : 'null'
+      const text =
+        block.kind === 'columns'
+          ? (rejected.get(i) ?? rowJson(block.schema, block.columns, i))
+          : `${base64(block.keyStart, block.keyEnd)} ${base64(block.valueStart, block.valueEnd)}`
+      out.push({ key: partitionKey(block), offset: block.offset[i], text: `${block.timestamp[i]} ${text}` })
+    }
+  }
+  return out.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.offset - b.offset))
+}
+
+/** Starts worth trying for every partition at once: the first, around the cuts of the first reading, the middle, the end. */
+function offsetsToTry(chunks: readonly Chunk[]): readonly ReadonlyMap<string, number>[] {
+  const byPartition = new Map<string, TopicPartition & { first: number; cuts: number[]; end: number }>()
+  for (const chunk of chunks) {
+    const key = partitionKey(chunk)
+    const known = byPartition.get(key) ?? { topic: chunk.topic, partition: chunk.partition, first: chunk.from, cuts: [], end: 0 }
+    known.cuts.push(chunk.next)
+    known.end = chunk.next
+    byPartition.set(key, known)
+  }
+  const at = (choose: (p: { first: number; cuts: number[]; end: number }) => number): ReadonlyMap<string, number> =>
+    new Map([...byPartition].map(([key, p]) => [key, Math.min(p.end, Math.max(p.first, choose(p)))]))
+  return [
+    at(p => p.first),
+    at(p => p.first + 1),
+    at(p => p.cuts[0] - 1),
+    at(p => p.cuts[0]),
+    at(p => p.cuts[0] + 1),
+    at(p => Math.floor((p.first + p.end) / 2)),
+    at(p => p.end - 1),
+    at(p => p.end),
+  ]
+}

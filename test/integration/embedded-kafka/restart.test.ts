@@ -100,7 +100,7 @@ describeEmbedded('the embedded broker', () => {
     await expect(spawnBroker('--data', broker.folder, '--port', '0')).rejects.toThrow(
       /ended with 3: .*in use by the broker with pid/,
     )
-    const other = `${broker.folder}-other`
+    const other = `${broker.folder}/other`
     await expect(spawnBroker('--data', other, '--port', broker.address.split(':')[1]!)).rejects.toThrow(
       /ended with 3: .*EADDRINUSE/,
     )

@@ -4,10 +4,10 @@ import { type Binding, bind, type TableColumn } from '../../sql/bind'
 import type { ClickHouseStore } from '../../sql/client'
 import { mismatch } from '../../sql/insert'
 import { identifier, tableName } from '../../sql/quote'
-import { readTable, type TableInfo } from '../../sql/table'
+import { readColumns, readTable, type TableInfo } from '../../sql/table'
 import { columnsFor } from '../../sql/types'
 import type { SinkConfig } from './config'
-import { addColumns, createForward, createInput, createTable, forwardQuery, keyColumns } from './ddl'
+import { addColumns, type ColumnText, createForward, createInput, createTable, forwardQuery, keyColumns } from './ddl'
 import type { SinkTables } from './names'
 import { checkOwner, ownerComment } from './owner'
 import { provenanceFields } from './provenance'
@@ -145,17 +145,20 @@ function bindTable(schema: Schema, provenance: readonly Field[], table: TableInf
   return binding
 }
 
-/** `t__in` has every column that is sent, typed as in `t` where that has it, so that a value is converted once and checked once. */
-function inputColumns(full: Schema, table: readonly TableColumn[]) {
+/**
+ * `t__in` has every column that is sent, typed as in `t`, so that a value is converted and checked once. Where `t` lacks a
+ * provenance column it ends here, for the views; where it lacks a companion, a null is a failed row.
+ */
+function inputColumns(full: Schema, table: readonly TableColumn[]): readonly ColumnText[] {
   const types = new Map(table.map(c => [c.name, c.type]))
-  const names = new Set(bind(full, [...table, ...columnsFor(full).map(c => ({ ...c, defaultKind: '' }))]).columns)
+  const ours = new Set(provenanceFields(true).map(f => f.name))
   return columnsFor(full)
-    .filter(c => types.has(c.name) || names.has(c.name))
+    .filter(c => types.has(c.name) || ours.has(c.name))
     .map(c => ({ name: c.name, type: types.get(c.name) ?? c.type }))
 }
 
 /** The flow or the table has new columns: `t__in` follows. It holds no rows, so this is quick. */
-async function widenInput(p: Preparation, input: TableInfo, wanted: readonly { readonly name: string; readonly type: string }[]) {
+async function widenInput(p: Preparation, input: TableInfo, wanted: readonly ColumnText[]) {
   checkOwner(input.comment, p.pipeline, p.tables.table)
   const has = new Map(input.columns.map(c => [c.name, c.type]))
   const changes = wanted.flatMap(c => {
@@ -168,12 +171,9 @@ async function widenInput(p: Preparation, input: TableInfo, wanted: readonly { r
 
 async function prepareForward(p: Preparation, columns: readonly string[]): Promise<void> {
   const { tables } = p
-  const rows = await p.store.query(
-    'SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {table:String}',
-    { params: { ...tables.forward }, signal: p.signal },
-  )
-  if (rows.length === 0) return create(p, tables.forward.table, createForward(tables, columns))
-  const forwarded = new Set([...String(rows[0].as_select).matchAll(/`?([A-Za-z_]\w*)`?(?=,|\s+FROM)/g)].map(m => m[1]))
+  const existing = await readColumns(p.store, tables.forward, p.signal)
+  if (existing.length === 0) return create(p, tables.forward.table, createForward(tables, columns))
+  const forwarded = new Set(existing.map(c => c.name))
   if (columns.every(c => forwarded.has(c))) return
   await run(p, tables.forward.table, `ALTER TABLE ${tableName(tables.forward)} MODIFY QUERY ${forwardQuery(tables, columns)}`)
 }
@@ -184,7 +184,9 @@ async function create(p: Preparation, table: string, ddl: string): Promise<void>
 }
 
 async function run(p: Preparation, table: string, ddl: string): Promise<void> {
-  await p.store.command(ddl, { signal: p.signal })
+  // tables made by the user may have the one type that needs leave; older servers do not know the setting, nor the type
+  const settings: Record<string, number> = /Nullable\(Tuple\(/.test(ddl) ? { allow_experimental_nullable_tuple_type: 1 } : {}
+  await p.store.command(ddl, { signal: p.signal, settings })
   p.created(table, ddl)
 }
 

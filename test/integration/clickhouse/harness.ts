@@ -46,10 +46,14 @@ export class Harness {
   async sink(
     yaml: object,
     schema: Schema,
-    options: { pipeline?: string; flow?: string; clock?: Clock } = {},
+    options: { pipeline?: string; flow?: string; clock?: Clock; database?: string } = {},
   ): Promise<SinkUnderTest> {
     if (!declaration) throw new Error('no sink is declared')
-    const connection = connectionConfig.parse({ url: this.service.address, database: this.database, request_timeout: '20s' })
+    const connection = connectionConfig.parse({
+      url: this.service.address,
+      database: options.database ?? this.database,
+      request_timeout: '20s',
+    })
     const context: SinkContext = {
       pipeline: options.pipeline ?? 'test',
       flow: options.flow ?? 'ingest',

@@ -1,0 +1,28 @@
+import { parseArgs } from 'node:util'
+import { endToEnd } from './end_to_end'
+
+/** `npm run bench -- NAME [--rows N] [--partitions N] [--only CONTENDER] [--json]` */
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rows: { type: 'string', default: '3000000' },
+      partitions: { type: 'string', default: '12' },
+      only: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const [name] = positionals
+  const say = (text: string): void => void process.stderr.write(`${text}\n`)
+  const print = (value: object): void =>
+    void process.stdout.write(values.json ? `${JSON.stringify(value)}\n` : `${JSON.stringify(value, null, 2)}\n`)
+  if (name === 'end-to-end')
+    await endToEnd({ rows: Number(values.rows), partitions: Number(values.partitions), only: values.only }, print, say)
+  else if (name !== undefined && /^[a-z_]+$/.test(name)) await import(`./${name}.js`)
+  else throw new Error('name a bench: end-to-end, or a file of this folder')
+}
+
+main().catch(error => {
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
+  process.exitCode = 1
+})

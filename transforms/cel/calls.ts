@@ -1,3 +1,4 @@
+import { timestampText } from '../time_text'
 import { DURATION, environment, ParseError, TIMESTAMP } from './library'
 import { type CelValue, type Node, RowFailure } from './node'
 import { checkedInt, fromResult, toArgument } from './values'
@@ -60,26 +61,17 @@ const NATIVE: Readonly<Record<string, Native>> = {
   'string(int)': (v: bigint) => v.toString(),
   [`int(${TIMESTAMP})`]: (nanos: bigint) =>
     (nanos - (((nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n)) / 1_000_000_000n,
-  [`string(${TIMESTAMP})`]: timestampText,
+  [`string(${TIMESTAMP})`]: (nanos: bigint) => {
+    const text = timestampText(nanos)
+    if (text === null) throw new RowFailure('the timestamp is outside the years 1 to 9999')
+    return text
+  },
 }
 
 export function nativeCall(signature: string): ((args: readonly CelValue[]) => CelValue) | null {
   if (!Object.hasOwn(NATIVE, signature)) return null
   const native = NATIVE[signature] as (...args: readonly CelValue[]) => CelValue
   return args => native(...args)
-}
-
-/** RFC 3339 with as many digits of a second as it needs (0, 3, 6 or 9). */
-export function timestampText(nanos: bigint): string {
-  const second = 1_000_000_000n
-  const fraction = ((nanos % second) + second) % second
-  const date = new Date(Number((nanos - fraction) / 1_000_000n))
-  if (Number.isNaN(date.getTime())) throw new RowFailure('the timestamp is outside the years a text can hold')
-  const digits = fraction
-    .toString()
-    .padStart(9, '0')
-    .replace(/(?:000)+$/, '')
-  return `${date.toISOString().slice(0, -5)}${digits ? `.${digits}` : ''}Z`
 }
 
 /** Signature of a call over checked arguments. */

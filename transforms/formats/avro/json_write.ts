@@ -7,9 +7,8 @@ import { sameName } from './types'
 /** Why a JSON value is none of the schema's. */
 export class Unfit extends Error {}
 
-const fail = (node: Node, value: ExactJson): never => {
-  const text =
-    typeof value === 'bigint' ? String(value) : (JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? String(v) : v)) ?? '')
+function fail(node: Node, value: ExactJson): never {
+  const text = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? String(v) : v))
   throw new Unfit(`${text.length > 60 ? `${text.slice(0, 60)}...` : text} is no Avro ${branchName(node)}`)
 }
 
@@ -25,54 +24,67 @@ export function writeJson(out: Output, node: Node, value: ExactJson, defaults: b
       return
     case 'boolean':
       if (typeof value !== 'boolean') fail(node, value)
-      return out.byte(value ? 1 : 0)
+      out.byte(value ? 1 : 0)
+      return
     case 'int':
-      if (typeof value !== 'number' || (value | 0) !== value) return fail(node, value)
-      return out.int(value)
+      if (typeof value !== 'number' || (value | 0) !== value) fail(node, value)
+      out.int(value)
+      return
     case 'long':
-      if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) return out.bigint(value)
-      if (typeof value !== 'number' || !Number.isSafeInteger(value)) return fail(node, value)
-      return out.bigint(BigInt(value))
+      if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) fail(node, value)
+      if (BigInt.asIntN(64, BigInt(value as bigint | number)) !== BigInt(value as bigint | number)) fail(node, value)
+      out.bigint(BigInt(value as bigint | number))
+      return
     case 'float':
     case 'double': {
       const number = asFloat(value)
-      if (number === null) return fail(node, value)
-      return node.type === 'float' ? out.float(number) : out.double(number)
+      if (number === null) fail(node, value)
+      if (node.type === 'float') out.float(number)
+      else out.double(number)
+      return
     }
     case 'string':
-      if (typeof value !== 'string') return fail(node, value)
-      return out.string(value)
+      if (typeof value !== 'string') fail(node, value)
+      out.string(value)
+      return
     case 'bytes':
     case 'fixed': {
       const bytes = typeof value === 'string' ? latin1(value) : null
-      if (bytes === null || (node.type === 'fixed' && bytes.length !== node.size)) return fail(node, value)
-      return node.type === 'fixed' ? out.raw(bytes, 0, bytes.length) : out.bytes(bytes, 0, bytes.length)
+      if (bytes === null || (node.type === 'fixed' && bytes.length !== node.size)) fail(node, value)
+      if (node.type === 'fixed') out.raw(bytes, 0, bytes.length)
+      else out.bytes(bytes, 0, bytes.length)
+      return
     }
     case 'enum': {
       const index = typeof value === 'string' ? node.symbols.indexOf(value) : -1
-      if (index < 0) return fail(node, value)
-      return out.int(index)
+      if (index < 0) fail(node, value)
+      out.int(index)
+      return
     }
     case 'array':
-      if (!Array.isArray(value)) return fail(node, value)
+      if (!Array.isArray(value)) fail(node, value)
       if (value.length > 0) out.int(value.length)
       for (const item of value as readonly ExactJson[]) writeJson(out, node.items, item, defaults, depth + 1)
-      return out.byte(0)
+      out.byte(0)
+      return
     case 'map': {
-      if (!isObject(value)) return fail(node, value)
+      if (!isObject(value)) fail(node, value)
       const entries = Object.entries(value)
       if (entries.length > 0) out.int(entries.length)
       for (const [key, item] of entries) {
         out.string(key)
         writeJson(out, node.values, item, defaults, depth + 1)
       }
-      return out.byte(0)
+      out.byte(0)
+      return
     }
     case 'record':
-      if (!isObject(value)) return fail(node, value)
-      return writeRecord(out, node, value, defaults, depth)
+      if (!isObject(value)) fail(node, value)
+      writeRecord(out, node, value, defaults, depth)
+      return
     case 'union':
-      return defaults ? writeDefaultUnion(out, node.branches, value, depth) : writeUnion(out, node, value, depth)
+      if (defaults) writeDefaultUnion(out, node.branches, value, depth)
+      else writeUnion(out, node, value, depth)
   }
 }
 
@@ -92,13 +104,14 @@ function writeUnion(out: Output, node: Node & { type: 'union' }, value: ExactJso
   if (value === null) {
     const index = node.branches.findIndex(b => b.type === 'null')
     if (index < 0) fail(node, value)
-    return out.int(index)
+    out.int(index)
+    return
   }
   const keys = isObject(value) ? Object.keys(value) : []
-  if (!isObject(value) || keys.length !== 1) return fail(node, value)
+  if (!isObject(value) || keys.length !== 1) fail(node, value)
   const exact = node.branches.findIndex(b => branchName(b) === keys[0])
   const index = exact >= 0 ? exact : node.branches.findIndex(b => 'name' in b && sameName(keys[0], b.name, b.aliases))
-  if (index < 0) return fail(node, value)
+  if (index < 0) fail(node, value)
   out.int(index)
   writeJson(out, node.branches[index], value[keys[0]], false, depth + 1)
 }
@@ -108,7 +121,8 @@ function writeDefaultUnion(out: Output, branches: readonly Node[], value: ExactJ
   for (const [index, branch] of branches.entries()) {
     try {
       out.int(index)
-      return writeJson(out, branch, value, true, depth + 1)
+      writeJson(out, branch, value, true, depth + 1)
+      return
     } catch (error) {
       if (!(error instanceof Unfit)) throw error
       out.at = start

@@ -87,7 +87,7 @@ const firstLine = (text: string): string => {
   const line = text
     .replace(/^Code: \d+\. DB::Exception: /, '')
     .split('\n', 1)[0]
-    .replace(/ \(version [^)]*\)$/, '')
+    .replace(/ \(version [\d.]+.*$/, '')
     .trim()
   return line.length > 600 ? `${line.slice(0, 600)}...` : line
 }

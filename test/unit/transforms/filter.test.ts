@@ -121,6 +121,12 @@ test('a failing row is rejected, the others go on', async () => {
   expect(await kept('bytes + 1 > 1152921504606846976')).toEqual([2])
 })
 
+test('the smallest integer has no negation', async () => {
+  const smallest = batchOf(schemaOf({ n: 'i64' }), [{ n: -(2n ** 63n) }, { n: 1 }])
+  const out = await applied(filter, { if: '-n < 0' }, smallest)
+  expect([liveIndexes(out), out.rejected.length]).toEqual([[1], 1])
+})
+
 test('filters narrow each other', async () => {
   const first = await applied(filter, { if: 'bytes >= 0' }, batch)
   const second = await applied(filter, { if: 'device.startsWith("a") && size(device) == 2 && cpu * 1 < 20' }, first)

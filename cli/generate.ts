@@ -6,9 +6,11 @@ import type { Registry } from '../runtime/registry'
 import { builtInRegistry } from './registry'
 
 /**
- * Writes what is generated from the plugins' declarations into `config/generated/`: the JSON Schema of the pipeline file and one
- * reference page per plugin. With `--check` it writes nothing and exits 1 with the list of files that are not up to date.
+ * `npm run generate` writes what follows from the plugins' declarations into `config/generated/`: the JSON Schema of the pipeline
+ * file and one reference page per plugin. With `--check` it writes nothing and exits 1 with the files that are not up to date.
  */
+
+/** Name below `config/generated/` -> content. */
 export function generated(registry: Registry): ReadonlyMap<string, string> {
   const schema = jsonSchema(registry)
   const definitions = schema.definitions as Json
@@ -46,6 +48,16 @@ function leftOver(folder: string, files: ReadonlyMap<string, string>): readonly 
   }
 }
 
+/** Brings the folder up to date. */
+export function writeGenerated(folder: string, files: ReadonlyMap<string, string>): void {
+  for (const name of leftOver(folder, files)) rmSync(path.join(folder, name))
+  for (const [name, text] of files) {
+    const file = path.join(folder, name)
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+}
+
 function main(arguments_: readonly string[]): number {
   // dist/cli/generate.js -> the package's own folder
   const folder = path.resolve(__dirname, '../..', 'config/generated')
@@ -55,12 +67,7 @@ function main(arguments_: readonly string[]): number {
     for (const name of stale) process.stderr.write(`config/generated/${name} is not up to date; run npm run generate\n`)
     return stale.length > 0 ? 1 : 0
   }
-  for (const name of leftOver(folder, files)) rmSync(path.join(folder, name))
-  for (const [name, text] of files) {
-    const file = path.join(folder, name)
-    mkdirSync(path.dirname(file), { recursive: true })
-    writeFileSync(file, text)
-  }
+  writeGenerated(folder, files)
   process.stdout.write(`${files.size} files in config/generated\n`)
   return 0
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { didYouMean, type Registry } from '../runtime/registry'
-import { invalidValue, wrongType } from './explain'
+import { expected, invalidValue, missingKey, wrongType } from './explain'
 import type { Findings } from './problem'
 import { type AnySchema, fallbackOf, itemLeaves, type Leaf, leavesAt, leavesOf, mapShape } from './schema_walk'
 import { urlPasswords } from './secrets'
@@ -271,12 +271,13 @@ class Report {
 
   #missing(issue: Issue, path: Path, owner: number, at: string): void {
     if (issue.code === 'custom') {
-      const said = invalidValue(issue, this.#tree, [], false)
+      const said = missingKey(issue)
       this.#context.findings.add(said.code, owner, at, said.message, said.hint)
       return
     }
     const options = issue.code === 'invalid_union' ? discriminator(this.#schema, path, this.#tree) : []
-    const hint = options.length > 0 ? `add \`${String(path.at(-1))}:\` with one of ${options.join(', ')}` : undefined
+    const takes = options.length > 0 ? `one of ${options.join(', ')}` : expected(leavesAt(this.#schema, path, this.#tree))
+    const hint = takes === '' ? undefined : `add \`${String(path.at(-1))}:\` with ${takes}`
     this.#context.findings.add('C004_MISSING_KEY', owner, at, `missing key \`${String(path.at(-1))}\``, hint)
   }
 

@@ -12,8 +12,9 @@ import {
 } from 'yaml'
 import { forbiddenCharacter, mask, unmask } from './mask'
 import type { Findings } from './problem'
-import { splitByComma, syntaxHint, trapOf } from './traps'
+import { splitByComma, splitNumber, trapOf } from './traps'
 import { type Entry, type InvalidNode, type MapNode, type Node, type Path, pathText, type ScalarNode } from './tree'
+import { syntaxProblem } from './yaml_errors'
 
 /** Bounds against files that grow when they are read (aliases of aliases) or that were never meant as pipelines. */
 const MAX_CHARACTERS = 4 * 1024 * 1024
@@ -35,7 +36,9 @@ export function readDocument(text: string, findings: Findings): Node | null {
   const masked = mask(text)
   const document = parsed(masked, findings)
   if (!document?.contents) return null
-  return new Converter(masked, findings).convert(document.contents, [], 0)
+  const converter = new Converter(masked, findings)
+  const root = converter.convert(document.contents, [], 0)
+  return converter.overflowed ? null : root
 }
 
 function parsed(text: string, findings: Findings): Document.Parsed | null {
@@ -54,14 +57,15 @@ function parsed(text: string, findings: Findings): Document.Parsed | null {
     return null
   }
   const errors = first.errors.filter(e => e.code !== 'TAG_RESOLVE_FAILED')
-  // One slip makes the parser stumble on; what it says about the same line after the first complaint only confuses.
+  // What the parser says about a line after its first complaint, or after it lost the structure, only confuses.
   const lines = new Set<number>()
   for (const error of errors) {
-    const { line } = findings.lines.at(error.pos[0])
+    const said = syntaxProblem(error, text)
+    const { line } = findings.lines.at(said.at)
     if (lines.has(line) || lines.size >= MAX_SYNTAX_PROBLEMS) continue
     lines.add(line)
-    const hint = syntaxHint(error.code, text, error.pos[0])
-    findings.add(hint.code, error.pos[0], '', unmask(error.message), hint.text)
+    findings.add(said.code, said.at, '', unmask(said.message), unmask(said.hint))
+    if (error.code === 'UNEXPECTED_TOKEN' || error.code === 'BAD_INDENT' || error.code === 'MISSING_CHAR') break
   }
   if (errors.length > 0) return null
   if (second) {
@@ -96,6 +100,7 @@ class Converter {
   /** Nodes under an anchored node, to count what its aliases add. */
   readonly #sizes = new Map<Node, number>()
   #nodes = 0
+  overflowed = false
 
   constructor(text: string, findings: Findings) {
     this.#text = text
@@ -104,7 +109,7 @@ class Converter {
 
   convert(node: ParsedNode, path: Path, depth: number): Node {
     const [start, end] = node.range
-    if (++this.#nodes > MAX_NODES) return this.#tooLarge(start, path)
+    if (this.overflowed || ++this.#nodes > MAX_NODES) return this.#tooLarge(start, path)
     if (depth > MAX_DEPTH) return this.#invalid('C001_YAML_SYNTAX', start, end, path, `nested more than ${MAX_DEPTH} deep`)
     if (isAlias(node)) return this.#alias(node.source, start, end, path)
     const before = this.#nodes
@@ -137,15 +142,11 @@ class Converter {
     return this.#nodes > MAX_NODES ? this.#tooLarge(start, path) : target
   }
 
+  /** Said once; what is read after it is cut off. */
   #tooLarge(start: number, path: Path): InvalidNode {
-    this.#findings.add(
-      'C001_YAML_SYNTAX',
-      start,
-      pathText(path),
-      `more than ${MAX_NODES} values once aliases are followed`,
-      'use fewer aliases',
-    )
-    this.#nodes = MAX_NODES // keeps the message at the first place only; the rest is cut off in the same way
+    const message = `more than ${MAX_NODES} values once aliases are followed`
+    if (!this.overflowed) this.#findings.add('C001_YAML_SYNTAX', start, pathText(path), message, 'use fewer aliases')
+    this.overflowed = true
     return { kind: 'invalid', start, end: start }
   }
 
@@ -199,7 +200,7 @@ class Converter {
   }
 
   #split(at: number, start: number, end: number, path: Path): InvalidNode {
-    const message = 'the comma inside the parentheses ends the value here, because it is not quoted'
+    const message = 'the value is not quoted, so the comma in it ends it'
     this.#findings.add('C017_FLOW_STYLE', at, pathText(path), message, 'quote the value, or give the mapping one line per key')
     return { kind: 'invalid', start, end }
   }
@@ -209,8 +210,9 @@ class Converter {
     const entries = new Map<string, Entry>()
     const merged: Entry[] = []
     if (node.flow) {
-      const scalars = node.items.flatMap(p => [p.key, p.value]).map(n => (isScalar(n) ? this.#bare(n as Scalar.Parsed) : null))
-      const broken = splitByComma(scalars.filter(s => s !== null))
+      const bare = (n: unknown): ScalarNode | null => (isScalar(n) && n.source !== '' ? this.#bare(n as Scalar.Parsed) : null)
+      const pairs = node.items.map(pair => ({ key: bare(pair.key), value: bare(pair.value) }))
+      const broken = splitByComma(pairs.flatMap(p => [p.key, p.value]).filter(s => s !== null)) ?? splitNumber(pairs)
       if (broken) return this.#split(broken.start, start, end, path)
     }
     for (const { key, value } of node.items) {

@@ -86,8 +86,12 @@ export function wrongType(node: Node, leaves: readonly Leaf[], secret: boolean):
 
 const YAML_1_1 = /^(y|yes|on|n|no|off)$/i
 
-function typeHint(node: Node, { schema }: Leaf, secret: boolean): string | undefined {
+function typeHint(node: Node, { schema, meta }: Leaf, secret: boolean): string | undefined {
   const { type } = schema._zod.def
+  if (typeof meta.expected === 'string' && meta.expected.startsWith('{')) {
+    const word = node.kind === 'scalar' && !node.filled && !secret ? node.source.trim() : 'NAME'
+    return `write ${meta.expected.replace('NAME', word)}`
+  }
   if (node.kind === 'scalar') {
     const { value, plain } = node
     if (type === 'boolean') {
@@ -107,6 +111,7 @@ function typeHint(node: Node, { schema }: Leaf, secret: boolean): string | undef
     if (type === 'string' && typeof value !== 'string') return unitHint(schema, node.source.trim(), value)
     if (type === 'array') return secret || node.filled ? 'write a list: [...]' : `write a list: [${node.source.trim()}]`
   }
+  if (['string', 'number', 'boolean', 'enum'].includes(type)) return 'write a single value'
   if (type === 'object' && keysOf(schema).length > 0) return `write a mapping; its keys are ${keysOf(schema).join(', ')}`
   if (type === 'object' || type === 'record') return 'write a mapping: one `key: value` per line'
   if (type === 'array') return 'write a list: one `- entry` per line'
@@ -118,7 +123,7 @@ function unitHint(schema: z.core.$ZodTypes, source: string, value: number | bool
   const takes = (text: string): boolean => z.safeParse(schema, text).success
   if (typeof value === 'number' && !takes(String(value))) {
     if (takes(`${value}s`)) return `give a unit: ${value}s or ${value}ms`
-    if (takes(`${value}MiB`)) return `give a unit: ${value}B or ${value}MiB`
+    if (takes(`${value}MiB`)) return value < 10_000 ? `give a unit: ${value}MiB or ${value}KiB` : `give a unit: ${value}B`
   }
   return `quote it to make it text: "${source}"`
 }
@@ -170,6 +175,14 @@ export function invalidValue(issue: Issue, node: Node, leaves: readonly Leaf[], 
     default:
       return said(issue.message)
   }
+}
+
+/** A check that misses a key (`mode: upsert` needs `version:`). */
+export function missingKey(issue: z.core.$ZodIssueCustom): Explanation {
+  const said = custom(issue)
+  return said.code === 'C005_INVALID_VALUE'
+    ? { ...said, code: 'C004_MISSING_KEY', hint: said.hint ?? `add \`${String(issue.path.at(-1))}:\`` }
+    : said
 }
 
 /** A plugin's own check may name a code and a hint: `addIssue({code: 'custom', message, params: {code: 'C016_SCHEMA', hint}})`. */

@@ -11,7 +11,7 @@ import { putTypesRight } from './meant_type'
 import { Findings, LineIndex, type Problem, type Warning } from './problem'
 import { createScrubber } from './secrets'
 import { NOT_AVAILABLE, type PipelineFile, pipelineSchema } from './structure'
-import { type Scope, substituteTree } from './substitute'
+import { type Scope, substituteTree, systemCode } from './substitute'
 import { child, entryOf, type Node, pathText, textOf } from './tree'
 
 export interface LoadOptions {
@@ -83,7 +83,7 @@ function open(file: string, absolute: string, scope: Scope): Opened {
   try {
     text = scope.readFile(absolute)
   } catch (thrown) {
-    const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unreadable'
+    const why = systemCode(thrown)
     const findings = new Findings(file, new LineIndex(''))
     findings.add('C012_UNREADABLE_FILE', 0, '', `cannot read the pipeline file (${why})`, 'check the path and its permissions')
     return { root: null, findings, secrets }

@@ -7,6 +7,10 @@ const MEANINGFUL = '{}[],:#!&*|>?%@`'
 const FIRST_NONCHARACTER = 0xfdd0 // U+FDD0..U+FDEF are set aside for uses inside a program (Unicode 16, section 23.7)
 const MASKED = new RegExp(`[\\u{${FIRST_NONCHARACTER.toString(16)}}-\\u{fdef}]`, 'gu')
 
+/** How a reference begins; also one that is written wrongly, so that it is that and not YAML which is complained about. */
+const REFERENCE = /^\$\{(file:|[A-Za-z0-9_]*(\}|:?[-+?=]))/
+const LONGEST_START = 256
+
 const hide = (character: string): string => {
   const at = MEANINGFUL.indexOf(character)
   return at === -1 ? character : String.fromCharCode(FIRST_NONCHARACTER + at)
@@ -21,7 +25,7 @@ export function mask(text: string): string {
   let out = ''
   let from = 0
   for (let at = text.indexOf('${'); at !== -1; at = text.indexOf('${', from)) {
-    const end = referenceEnd(text, at)
+    const end = REFERENCE.test(text.slice(at, at + LONGEST_START)) ? referenceEnd(text, at) : -1
     if (end === -1) {
       out += text.slice(from, at + 2)
       from = at + 2

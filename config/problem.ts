@@ -14,6 +14,8 @@ export interface Problem {
   readonly hint: string
   /** The line as it stands in the file, without secrets; null where there is no such line. */
   readonly excerpt: string | null
+  /** Where in the excerpt the mark belongs, from 1, if hidden secrets moved it; default: `column`. */
+  readonly caret?: number
 }
 
 /** Something to think about that stops nothing. */
@@ -36,7 +38,8 @@ function formatted(at: Warning, word: string): string {
   if (at.excerpt !== null) {
     const shown = at.excerpt.slice(0, MAX_EXCERPT)
     lines.push(`    ${shown.replaceAll('\t', ' ')}`)
-    if (at.column <= shown.length + 1) lines.push(`    ${' '.repeat(at.column - 1)}^`)
+    const caret = at.caret ?? at.column
+    if (caret <= shown.length + 1) lines.push(`    ${' '.repeat(caret - 1)}^`)
   }
   lines.push(`  ${at.hint}`)
   return lines.join('\n')
@@ -122,6 +125,9 @@ export class Findings {
   #placed(found: Found, scrub: (text: string) => string): Warning {
     const { line, column } = this.lines.at(found.offset)
     const raw = this.lines.line(line)
+    const hide = (text: string): string => scrub(hideSecretKeys(text))
+    const excerpt = hide(raw)
+    const left = hide(raw.slice(0, column - 1))
     return {
       file: this.file,
       line,
@@ -129,11 +135,14 @@ export class Findings {
       path: found.path,
       message: scrub(found.message),
       hint: scrub(found.hint),
-      excerpt: raw.trim() === '' ? null : scrub(hideSecretKeys(raw)),
+      excerpt: raw.trim() === '' ? null : excerpt,
+      ...(excerpt.startsWith(left) && left.length !== column - 1 ? { caret: left.length + 1 } : {}),
     }
   }
 }
 
-/** Where the file did not parse, its secrets are not known yet: hide what stands behind a key that sounds like one. */
+/** Under an unknown key, or where the file did not parse, a secret is not known as one: go by how the key sounds. */
 const hideSecretKeys = (line: string): string =>
-  line.replace(/\b([\w-]*(?:password|passwd|secret|token|passphrase|api_key)[\w-]*["']?\s*:\s*)(?!\$\{)[^\s,}].*$/i, '$1***')
+  line.replace(SECRET_ENTRY, (whole: string, key: string, value: string) => (value.startsWith('${') ? whole : `${key}***`))
+
+const SECRET_ENTRY = /([\w-]*(?:pass|pwd|secret|token|api_?key)[\w-]*["']?\s*:\s+)("[^"]*"?|'[^']*'?|\[[^\]]*\]?|[^\s,}][^,}]*)/gi

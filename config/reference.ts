@@ -7,7 +7,7 @@ export function referencePage(declaration: Declaration, schema: Json): string {
   const parts = [`# ${name} (${kind})`, summary, `Status: ${status}. Since ${since}.`, description.trim()]
   const connection = 'connection' in declaration ? declaration.connection : null
   if (connection !== null) parts.push(`Uses a \`${connection}\` connection.`)
-  const rows = optionRows(schema, '', kind)
+  const rows = optionRows(schema, kind)
   parts.push('## Options', rows.length > 0 ? [HEAD, ...rows].join('\n') : 'None.')
   if ('capabilities' in declaration) {
     const listed = Object.entries(declaration.capabilities).map(([key, value]) => `| ${key} | ${word(value)} |`)
@@ -22,21 +22,43 @@ const HEAD = '| option | type | default | |\n|---|---|---|---|'
 
 const word = (value: unknown): string => (typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value))
 
-/** One row per option; those of a mapping follow it as `flush.rows`. */
-function optionRows(schema: Json, prefix: string, kind: Declaration['kind']): readonly string[] {
+interface Row {
+  readonly name: string
+  readonly types: readonly string[]
+  readonly standard: string
+  readonly text: string
+}
+
+/** One row per option; those of a mapping follow it as `flush.rows`. Options that several kinds of a mapping share are one row. */
+function optionRows(schema: Json, kind: Declaration['kind']): readonly string[] {
+  const rows = new Map<string, Row>()
+  for (const row of rowsOf(schema, '', kind)) {
+    const known = rows.get(row.name)
+    rows.set(row.name, known ? { ...known, types: [...known.types, ...row.types], text: known.text || row.text } : row)
+  }
+  return [...rows.values()].map(
+    ({ name, types, standard, text }) =>
+      `| \`${name}\` | ${cell([...new Set(types)].join(' or '))} | ${cell(standard)} | ${cell(text)} |`,
+  )
+}
+
+function rowsOf(schema: Json, prefix: string, kind: Declaration['kind']): readonly Row[] {
   const properties = (schema.properties ?? {}) as Record<string, Json>
   const required = (schema.required ?? []) as readonly string[]
   return Object.entries(properties).flatMap(([key, option]) => {
     if (prefix === '' && (key === 'type' || (kind === 'format' && key === 'format')) && 'const' in option) return []
     const name = prefix + key
-    const inner = mappings(option).flatMap(mapping => optionRows(mapping, `${name}.`, kind))
-    const standard =
-      option.default === undefined ? (required.includes(key) ? 'required' : '') : `\`${JSON.stringify(option.default)}\``
-    const text = String(option.description ?? '')
-    const secret = option.writeOnly === true ? ' Never shown.' : ''
-    const row = `| \`${name}\` | ${cell(typeText(option))} | ${cell(standard)} | ${cell(text + secret)} |`
-    return [row, ...new Set(inner)]
+    const secret = option.writeOnly === true ? 'Never shown.' : ''
+    const text = [String(option.description ?? ''), secret].filter(t => t !== '').join(' ')
+    const row = { name, types: typeTexts(option), standard: standardText(option.default, required.includes(key)), text }
+    return [row, ...mappings(option).flatMap(mapping => rowsOf(mapping, `${name}.`, kind))]
   })
+}
+
+function standardText(standard: unknown, required: boolean): string {
+  if (standard === undefined) return required ? 'required' : ''
+  if (typeof standard === 'object') return JSON.stringify(standard) === '{}' ? '' : `\`${JSON.stringify(standard)}\``
+  return standard === '' ? 'empty' : `\`${standard}\``
 }
 
 /** The mappings that an option may be. */
@@ -50,19 +72,18 @@ const alternatives = (option: Json): readonly Json[] => {
   return either ? either.flatMap(alternatives) : [option]
 }
 
-function typeText(option: Json): string {
-  const texts = alternatives(option)
+function typeTexts(option: Json): readonly string[] {
+  return alternatives(option)
     .filter(a => a.$ref !== '#/definitions/variable')
     .map(a => {
       if (a.$ref === '#/definitions/format') return 'format'
       if (Array.isArray(a.enum)) return a.enum.map(v => `\`${v}\``).join(', ')
       if (a.const !== undefined) return `\`${a.const}\``
-      if (a.type === 'array') return `list of ${typeText((a.items ?? {}) as Json)}`
+      if (a.type === 'array') return `list of ${typeTexts((a.items ?? {}) as Json).join(' or ')}`
       if (a.type === 'object') return 'mapping'
       if (a.type === 'string') return typeof a.pattern === 'string' ? patterned(a.pattern) : 'text'
       return typeof a.type === 'string' ? a.type : 'any'
     })
-  return [...new Set(texts)].join(' or ')
 }
 
 /** Durations and sizes are texts with a unit. */

@@ -99,7 +99,7 @@ function fromFile(name: string, reference: string, scope: Scope, depth: number):
     const text = scope.readFile(file).replace(/\r?\n$/, '')
     return { text, filled: [], fromFiles: [text], failures: [] }
   } catch (thrown) {
-    const why = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unreadable'
+    const why = systemCode(thrown)
     return { code: 'C012_UNREADABLE_FILE', reference, message: `cannot read ${wanted.text} (${why})` }
   }
 }
@@ -147,3 +147,7 @@ function typed(text: string): string | number | boolean {
   const numeric = /^[-+]?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(text)
   return numeric && Number.isFinite(Number(text)) ? Number(text) : text
 }
+
+/** `ENOENT` and the like. */
+export const systemCode = (thrown: unknown): string =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : 'unreadable'

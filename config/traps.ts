@@ -1,4 +1,3 @@
-import type { ErrorCode as YamlErrorCode } from 'yaml'
 import type { ErrorCode } from '../runtime/errors'
 import type { Node, ScalarNode } from './tree'
 
@@ -61,39 +60,13 @@ function parentheses(text: string): number {
   return balance
 }
 
-const SYNTAX_HINTS: Partial<Record<YamlErrorCode, string>> = {
-  BLOCK_AS_IMPLICIT_KEY: 'a value that holds `: ` must be quoted; or the line is indented wrongly',
-  BAD_SCALAR_START: 'quote the value',
-  TAB_AS_INDENT: 'indent with spaces',
-  MISSING_CHAR: 'close the quote or bracket',
-  BAD_DQ_ESCAPE: 'write the backslash twice, or use single quotes',
-  MULTILINE_IMPLICIT_KEY: 'a key must stand on one line; is the line before it complete?',
-  BAD_INDENT: 'close the bracket, or check the indentation; unquoted values in {} and [] cannot hold brackets',
-  MULTIPLE_ANCHORS: 'one `&name` is enough; quote the value if `&` belongs to it',
-  ALIAS_PROPS: 'an alias stands alone; quote the value if `*` belongs to it',
-  BAD_ALIAS: 'quote the value: `*` starts an alias and `&` an anchor',
-}
-
-const FALLBACK = 'check quotes and indentation around the marked place'
-
-/** What to do about a complaint of the YAML parser. */
-export function syntaxHint(
-  code: YamlErrorCode,
-  text: string,
-  offset: number,
-): { readonly code: ErrorCode; readonly text: string } {
-  if (code === 'UNEXPECTED_TOKEN') return unexpected(text, offset)
-  return { code: 'C001_YAML_SYNTAX', text: SYNTAX_HINTS[code] ?? FALLBACK }
-}
-
-function unexpected(text: string, offset: number): { readonly code: ErrorCode; readonly text: string } {
-  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset)
-  const inFlow = /[{[]/.test(line)
-  if (inFlow && (text[offset] === '[' || text[offset] === '{')) {
-    return { code: 'C017_FLOW_STYLE', text: 'quote the value: brackets and braces end an unquoted value inside {} and []' }
+/** `{limit: 1,000}` is the two keys `limit: 1` and `000`. The first half of a number that a comma cut in two, or null. */
+export function splitNumber(
+  pairs: readonly { readonly key: ScalarNode | null; readonly value: ScalarNode | null }[],
+): ScalarNode | null {
+  for (const [i, { key, value }] of pairs.entries()) {
+    const before = pairs[i - 1]?.value
+    if (before && key && !value && /\d$/.test(before.source) && /^\d{3}$/.test(key.source)) return before
   }
-  if (/["']\s*$/.test(line)) {
-    return { code: 'C001_YAML_SYNTAX', text: 'text follows a closed quote: put the whole value in single quotes' }
-  }
-  return { code: 'C001_YAML_SYNTAX', text: FALLBACK }
+  return null
 }

@@ -13,7 +13,7 @@ export const ERRORS = {
   C002_UNKNOWN_KEY: { retriable: false, exit: 2, hint: 'remove the key or correct its spelling' },
   C003_WRONG_TYPE: { retriable: false, exit: 2, hint: 'give a value of the expected type' },
   C004_MISSING_KEY: { retriable: false, exit: 2, hint: 'add the missing key' },
-  C005_INVALID_VALUE: { retriable: false, exit: 2, hint: 'give a value within the allowed range' },
+  C005_INVALID_VALUE: { retriable: false, exit: 2, hint: 'give a value that is allowed here' },
   C006_NULL_VALUE: {
     retriable: false,
     exit: 2,

@@ -63,6 +63,8 @@ export interface FetchRequest {
 export interface Broker {
   readonly nodeId: number
   readonly connectionPool: { send(call: ProtocolCall): Promise<unknown> }
+  /** What the broker speaks, by number of the request; null before it was asked. */
+  readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null
   /** The newest version of a request that both sides speak, as a function from its arguments to the call. */
   lookupRequest(apiKey: number, definition: RequestDefinition): (payload: object) => ProtocolCall
   disconnect(): Promise<void>
@@ -118,7 +120,7 @@ export interface Cluster {
 }
 
 /** Numbers of the requests (https://kafka.apache.org/protocol#protocol_api_keys). */
-export const API = { produce: 0, fetch: 1, offsetCommit: 8 } as const
+export const API = { produce: 0, fetch: 1, offsetCommit: 8, txnOffsetCommit: 28 } as const
 
 const table: unknown = require('kafkajs/src/protocol/requests')
 

@@ -269,6 +269,7 @@ test('records deleted under a position stop the lane and leave the committed pos
   const source = await openSource({ topics: [topic] }, context)
   const [lane] = (await source.session(never)).lanes
   await lane.commit([{ topic, partition: 0, offset: 5, metadata: 'pending' }], never)
+  await admin.fetchTopicOffsets(topic) // makes the admin client learn the leader
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '10' }] })
   lane.begin(new Map([[`${topic}|0`, 5]]))
   await expect(lane.poll(never)).rejects.toMatchObject({ code: 'K001_OFFSET_OUT_OF_RANGE', retriable: false })

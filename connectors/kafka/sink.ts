@@ -1,0 +1,141 @@
+import type { Kafka } from 'kafkajs'
+import { ConnectError } from '../../runtime/errors'
+import type { Encoder, Format, Sink, SinkContext, SinkLane, SinkLaneInfo } from '../../runtime/plugin'
+import type { Schema } from '../../runtime/schema'
+import { createClient } from './client'
+import { canCompress } from './codecs'
+import type { KafkaConnection } from './connection'
+import { kafkaError } from './errors'
+import { RowEncoder } from './outgoing'
+import { type Cluster, ownCluster } from './protocol'
+import type { KafkaSinkConfig } from './sink_config'
+import { KafkaSinkLane } from './sink_lane'
+import { positionsTopic } from './sink_positions'
+import { groupOf } from './source'
+import { ensureTopic, type TopicSpec } from './topics'
+import { atMost, orAbort } from './waiting'
+
+const CLOSE_MS = 5_000
+
+/** Writes a topic, one transaction a batch with its position in it. */
+export class KafkaSink implements Sink {
+  readonly #config: KafkaSinkConfig
+  readonly #context: SinkContext<KafkaConnection>
+  readonly #topic: TopicSpec
+  #kafka: Kafka | null = null
+  #cluster: Cluster | null = null
+  #formats: Format[] = []
+  #encoder: RowEncoder | null = null
+
+  constructor(config: KafkaSinkConfig, context: SinkContext<KafkaConnection>) {
+    if (!canCompress(config.compression)) {
+      throw new ConnectError('C005_INVALID_VALUE', `compression: ${config.compression} needs Node 22.15 or later`)
+    }
+    this.#config = config
+    this.#context = context
+    this.#topic = topicOf(config)
+  }
+
+  async open(schema: Schema, signal: AbortSignal): Promise<void> {
+    const { pipeline, flow, events, connection } = this.#context
+    const kafka = this.#kafka ?? createClient(this.#context)
+    this.#kafka = kafka
+    const topic = await ensureTopic(kafka, this.#topic, signal)
+    if (topic.created) events.emit('topic_created', { pipeline, flow, topic: this.#topic.name, partitions: topic.partitions })
+    this.#encoder = await this.#createEncoder(schema, topic.partitions, signal)
+    if (this.#cluster) return
+    const cluster = ownCluster(kafka, { metadataMaxAge: connection.metadata_max_age })
+    try {
+      await orAbort(
+        cluster.connect().then(() => cluster.addMultipleTargetTopics([this.#topic.name])),
+        signal,
+      )
+    } catch (thrown) {
+      await atMost(CLOSE_MS, cluster.disconnect())
+      signal.throwIfAborted()
+      throw kafkaError(thrown, `cannot write ${this.#topic.name}`, { stage: 'write' })
+    }
+    this.#cluster = cluster
+  }
+
+  async lane(info: SinkLaneInfo, signal: AbortSignal): Promise<SinkLane> {
+    const cluster = this.#cluster
+    const encoder = this.#encoder
+    if (!cluster || !encoder || !this.#kafka) throw new ConnectError('R001_INTERNAL', 'the sink was not opened')
+    const { pipeline, flow, lanes } = this.#context
+    const clusterName = await this.#clusterName(cluster, signal)
+    if (info.group?.cluster !== clusterName) {
+      await ensureTopic(this.#kafka, { name: positionsTopic(pipeline), partitions: lanes, config: COMPACT }, signal)
+    }
+    return KafkaSinkLane.open(
+      {
+        cluster,
+        clusterName,
+        pipeline,
+        groupId: groupOf(this.#context),
+        transactionalId: `olap-connect.${pipeline}.${flow}.${info.lane}`,
+        info,
+        encoder,
+        codec: this.#config.compression,
+        transactionTimeout: this.#config.transaction_timeout,
+      },
+      signal,
+    )
+  }
+
+  async close(): Promise<void> {
+    const cluster = this.#cluster
+    const formats = this.#formats
+    this.#cluster = null
+    this.#formats = []
+    await Promise.all([cluster && atMost(CLOSE_MS, cluster.disconnect()), ...formats.map(f => f.close().catch(() => {}))])
+  }
+
+  async #clusterName(cluster: Cluster, signal: AbortSignal): Promise<string> {
+    try {
+      await orAbort(
+        cluster.connect().then(() => cluster.refreshMetadataIfNecessary()),
+        signal,
+      )
+    } catch (thrown) {
+      signal.throwIfAborted()
+      throw kafkaError(thrown, `cannot write ${this.#topic.name}`, { stage: 'write' })
+    }
+    return cluster.brokerPool.metadata?.clusterId ?? String(this.#context.connection.brokers)
+  }
+
+  async #createEncoder(schema: Schema, partitions: number, signal: AbortSignal): Promise<RowEncoder> {
+    const { value, key, key_format, timestamp, headers } = this.#config
+    const keySchema = { fields: key.flatMap(name => schema.fields.filter(f => f.name === name)) }
+    return new RowEncoder({
+      topic: this.#topic.name,
+      partitions,
+      schema,
+      key,
+      value: await this.#format(value, 'value', schema, signal),
+      keyFormat: key_format === undefined ? null : await this.#format(key_format, 'key', keySchema, signal),
+      timestamp: timestamp ?? null,
+      headers,
+      now: () => Math.floor(this.#context.clock.now()),
+    })
+  }
+
+  async #format(spec: KafkaSinkConfig['value'], part: 'key' | 'value', schema: Schema, signal: AbortSignal): Promise<Encoder> {
+    // the loader has turned format fields into FormatSpecs
+    const { format: name, config } = spec as { readonly format: string; readonly config: unknown }
+    const format = this.#context.format({ format: name, config }, part, this.#topic.name)
+    this.#formats.push(format)
+    if (!format.encoder) throw new ConnectError('C005_INVALID_VALUE', `${part}: ${name} cannot be written, only read`)
+    return format.encoder(schema, signal)
+  }
+}
+
+const COMPACT = { 'cleanup.policy': 'compact' }
+
+function topicOf({ topic }: KafkaSinkConfig): TopicSpec {
+  if (typeof topic === 'string') return { name: topic }
+  const config = Object.fromEntries(Object.entries(topic.config).map(([name, value]) => [name, String(value)]))
+  return { name: topic.name, partitions: topic.partitions, replication: topic.replication, config }
+}
+
+export const topicNameOf = (config: KafkaSinkConfig): string => topicOf(config).name

@@ -100,10 +100,12 @@ export const formatContext = (over: Partial<FormatContext> = {}): FormatContext 
 
 export interface TestRegistry {
   readonly url: string
-  /** Registers a schema under a subject of its own and gives its id. */
+  /** Registers a schema under a subject of its own, or the one named, and gives its id. */
   add(schema: unknown, subject?: string): number
+  /** Refuses connections until `resume`, which listens on the same port. */
+  pause(): Promise<void>
+  resume(): Promise<void>
   stop(): Promise<void>
-  start(): Promise<void>
 }
 
 let subjects = 0
@@ -119,7 +121,8 @@ export async function startRegistry(): Promise<TestRegistry> {
     return (server.address() as AddressInfo).port
   }
   const port = await listen(0)
-  const halt = async (): Promise<void> => {
+  const pause = async (): Promise<void> => {
+    if (!server.listening) return
     const closed = once(server, 'close')
     server.close()
     server.closeAllConnections()
@@ -128,14 +131,14 @@ export async function startRegistry(): Promise<TestRegistry> {
   return {
     url: `http://127.0.0.1:${port}`,
     add: (schema, subject = `subject-${subjects++}`) => store.register(subject, JSON.stringify(schema)),
-    stop: async () => {
-      if (server.listening) await halt()
-      rmSync(folder, { recursive: true, force: true })
-    },
-    start: async () => {
-      await halt()
+    pause,
+    resume: async () => {
       server = createRegistryServer(store)
       await listen(port)
+    },
+    stop: async () => {
+      await pause()
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }

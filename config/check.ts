@@ -44,7 +44,15 @@ export function check(schema: AnySchema, node: Node, place: Place, context: Chec
   const before = context.findings.errors
   const preparation = new Preparation(context)
   const tree = preparation.prepare(leavesOf(schema), node, place.path)
-  const values = parse(schema, tree)
+  let values: z.ZodSafeParseResult<unknown>
+  try {
+    values = parse(schema, tree)
+  } catch (thrown) {
+    // a check of a plugin's own that throws instead of adding an issue
+    const why = thrown instanceof Error ? thrown.message : String(thrown)
+    context.findings.add('R001_INTERNAL', place.owner, pathText(place.path), `the plugin could not check its options: ${why}`)
+    return { ok: false, tree }
+  }
   if (values.success)
     return context.findings.errors === before && !preparation.skipped
       ? { ok: true, value: values.data, tree }

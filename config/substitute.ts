@@ -145,7 +145,8 @@ function typed(text: string): string | number | boolean {
   if (/^(true|True|TRUE)$/.test(text)) return true
   if (/^(false|False|FALSE)$/.test(text)) return false
   const numeric = /^[-+]?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(text)
-  return numeric && Number.isFinite(Number(text)) ? Number(text) : text
+  const exact = Number.isSafeInteger(Number(text)) || !Number.isInteger(Number(text))
+  return numeric && exact && Number.isFinite(Number(text)) ? Number(text) : text
 }
 
 /** `ENOENT` and the like. */

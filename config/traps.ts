@@ -21,6 +21,10 @@ export function trapOf(scalar: ScalarNode, text: string): Trap | null {
       hint: 'give a finite number',
     }
   }
+  if (typeof scalar.value === 'number' && Number.isInteger(scalar.value) && !Number.isSafeInteger(scalar.value)) {
+    const message = `\`${source}\` has more digits than a number can keep`
+    return { code: 'C005_INVALID_VALUE', at, message, hint: `quote it to make it text: "${source}"` }
+  }
   if (typeof scalar.value === 'number' && /^[-+]?0\d+$/.test(source)) {
     const message = `\`${source}\` is ambiguous: decimal here, octal in YAML 1.1`
     return { code: 'C005_INVALID_VALUE', at, message, hint: `write ${Number(source)}, or "${source}" for text` }

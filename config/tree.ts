@@ -82,13 +82,13 @@ export function locate(root: Node, path: Path, rootOwner: number): Located {
   let parent = root
   let owner = rootOwner
   let entry: Entry | undefined
-  for (const [depth, step] of path.entries()) {
+  for (const step of path) {
     const found = parent.kind === 'map' ? parent.entries.find(e => e.key === String(step)) : undefined
     const item = parent.kind === 'seq' && typeof step === 'number' ? parent.items[step] : undefined
     const next = found?.value ?? item
     if (!next) return { node: parent.kind === 'invalid' ? parent : undefined, entry, parent, owner }
     entry = found
-    if (depth < path.length) owner = found ? found.keyStart : next.start
+    owner = found ? found.keyStart : next.start
     parent = next
   }
   return { node: parent, entry, parent, owner }

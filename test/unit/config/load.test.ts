@@ -262,6 +262,12 @@ flows:
     expect(result.ok && result.secrets).toEqual(['12345'])
   })
 
+  test('stay text in quotes', () => {
+    const result = load(`${MINIMAL}    lanes: "\${LANES}"\n`, { LANES: '2' })
+    expect(problemsOf(result)).toEqual(['7:12 C003 flows.a.lanes'])
+    expect(messagesOf(result)).toContain('remove the quotes')
+  })
+
   test('a value that does not fit is reported at the reference, without what it held', () => {
     const result = load(`${MINIMAL}    lanes: \${LANES}\n`, { LANES: 'geheim' })
     expect(problemsOf(result)).toEqual(['7:12 C003 flows.a.lanes'])
@@ -307,6 +313,28 @@ flows:
     expect(JSON.stringify(result.ok && result.warnings)).not.toContain('hunter22')
     expect(load(file('${PW}').replace('datbase', 'database'), { PW: 'hunter22' })).toMatchObject({ ok: true, warnings: [] })
   })
+})
+
+test('a missing key is reported at the mapping that lacks it', () => {
+  const text = `
+name: demo
+connections:
+  queue:
+    brokers: a
+    sasl: {mechanism: plain, username: u}
+flows:
+  a: {source: {type: ticks, columns: {n: i64}}, sink: {type: topic, topic: t}}
+  b:
+    source: {type: ticks, columns: {n: i64}}
+    transforms:
+      - type: filter
+    sink: {type: topic}
+`
+  expect(problemsOf(load(text))).toEqual([
+    '6:5 C004 connections.queue.sasl.password',
+    '12:9 C004 flows.b.transforms[0].if',
+    '13:5 C004 flows.b.sink.topic',
+  ])
 })
 
 test('every mistake of a file is found in one pass', () => {

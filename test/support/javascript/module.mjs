@@ -1,0 +1,1 @@
+export default row => row.cpu > 50

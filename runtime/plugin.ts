@@ -219,8 +219,16 @@ export interface TokenLane {
   readonly delivery: 'token'
   /** `batch` is dense (selection null). If it throws, nothing is assumed durable. */
   write(batch: Batch, options: TokenWrite): Promise<WriteResult>
-  /** Highest offset the store holds of each partition, -1 for none; null where it cannot tell. Read once on start as a guard. */
-  highest(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number> | null>
+  /**
+   * Highest offset the store holds of each partition, -1 for none; null where it cannot tell. Read once on start as a guard.
+   * `known` (by partitionKey: the highest offset that the position accounts for, -1 for none) lets a store look only for rows
+   * above, which an index finds, and answer -1 where there are none; without it, it reads everything it holds.
+   */
+  highest(
+    partitions: readonly TopicPartition[],
+    signal: AbortSignal,
+    known?: ReadonlyMap<string, number>,
+  ): Promise<ReadonlyMap<string, number> | null>
   close(): Promise<void>
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock'
 import type { Column } from '../../runtime/column'
 import { ConnectError } from '../../runtime/errors'
 import type { Emitter } from '../../runtime/events'
-import { partitionKey, type TopicPartition } from '../../runtime/origin'
+import type { TopicPartition } from '../../runtime/origin'
 import type { TokenLane, TokenWrite, WriteResult } from '../../runtime/plugin'
 import { takeColumn } from '../../runtime/take'
 import { type ArrowLibrary, encodeArrow } from '../../sql/arrow'
@@ -11,12 +11,11 @@ import type { Binding } from '../../sql/bind'
 import { checkRows } from '../../sql/check'
 import type { ClickHouseStore } from '../../sql/client'
 import { deduplication, INSERT_SETTINGS, insertStatement } from '../../sql/insert'
-import { columnList, identifier, literal, tableName } from '../../sql/quote'
-import { statement } from '../../sql/templates'
+import { columnList, identifier, literal } from '../../sql/quote'
 import type { SinkConfig } from './config'
-import type { Look } from './look'
+import { highestOffsets, type Look } from './look'
 import type { SinkTables } from './names'
-import { provenanceColumns, sourceName } from './provenance'
+import { provenanceColumns } from './provenance'
 import { findRefused } from './refuse'
 import { repair } from './repair'
 import { type Rows, timeSpan, without } from './rows'
@@ -155,14 +154,14 @@ export class ClickHouseLane implements TokenLane {
     }
   }
 
-  async highest(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number> | null> {
+  async highest(
+    partitions: readonly TopicPartition[],
+    signal: AbortSignal,
+    known?: ReadonlyMap<string, number>,
+  ): Promise<ReadonlyMap<string, number> | null> {
     const { config, store, tables, flow } = this.#c
     if (config.delivery === 'at_least_once' || config.mode === 'upsert' || partitions.length === 0) return null
-    const topics = [...new Set(partitions.map(p => p.topic))]
-    const sources = topics.map(t => literal(sourceName(flow, t))).join(', ')
-    const rows = await store.query(statement('highest', { table: tableName(tables.table), sources }), { signal })
-    const found = new Map(rows.map(r => [`${r.source}|${r.partition}`, Number(r.highest)]))
-    return new Map(partitions.map(p => [partitionKey(p), found.get(`${sourceName(flow, p.topic)}|${p.partition}`) ?? -1]))
+    return highestOffsets({ store, table: tables.table, flow, partitions, known, signal })
   }
 
   async close(): Promise<void> {}

@@ -1,4 +1,4 @@
-import type { OffsetRange } from '../../runtime/origin'
+import { type OffsetRange, partitionKey, type TopicPartition } from '../../runtime/origin'
 import type { TableName } from '../../runtime/store'
 import type { ClickHouseStore } from '../../sql/client'
 import { identifier, integer, literal, tableName } from '../../sql/quote'
@@ -36,11 +36,32 @@ export async function presentOffsets(look: Look): Promise<ReadonlyMap<string, Re
 
 export const presentKey = (source: string, partition: number): string => `${source}|${partition}`
 
+/** Highest offset of each partition, -1 for none (or none above `known`, which lets the index leave out nearly everything). */
+export async function highestOffsets(q: {
+  readonly store: ClickHouseStore
+  readonly table: TableName
+  readonly flow: string
+  readonly partitions: readonly TopicPartition[]
+  readonly known: ReadonlyMap<string, number> | undefined
+  readonly signal: AbortSignal
+}): Promise<ReadonlyMap<string, number>> {
+  const parts = q.partitions.map(p => {
+    const above = q.known?.get(partitionKey(p))
+    return `(${ofPartition(q.flow, p)}${above === undefined ? '' : ` AND ${identifier(OFFSET)} > ${integer(above)}`})`
+  })
+  const rows = await q.store.query(statement('highest', { table: tableName(q.table), where: parts.join(' OR ') }), {
+    signal: q.signal,
+  })
+  const found = new Map(rows.map(r => [presentKey(String(r.source), Number(r.partition)), Number(r.highest)]))
+  return new Map(q.partitions.map(p => [partitionKey(p), found.get(presentKey(sourceName(q.flow, p.topic), p.partition)) ?? -1]))
+}
+
+const ofPartition = (flow: string, p: TopicPartition): string =>
+  `${identifier(SOURCE)} = ${literal(sourceName(flow, p.topic))} AND ${identifier(PARTITION)} = ${integer(p.partition)}`
+
 function where({ flow, ranges, time }: Look): string {
   const parts = ranges.map(
-    r =>
-      `(${identifier(SOURCE)} = ${literal(sourceName(flow, r.topic))} AND ${identifier(PARTITION)} = ${integer(r.partition)} ` +
-      `AND ${identifier(OFFSET)} BETWEEN ${integer(r.from)} AND ${integer(r.to)})`,
+    r => `(${ofPartition(flow, r)} AND ${identifier(OFFSET)} BETWEEN ${integer(r.from)} AND ${integer(r.to)})`,
   )
   const any = `(${parts.join(' OR ')})`
   if (!time) return any

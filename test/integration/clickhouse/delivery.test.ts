@@ -157,6 +157,14 @@ test('several topics and partitions in one batch are told apart; highest() knows
     ['b|0', 8],
     ['b|1', -1],
   ])
+  const known = new Map([
+    ['a|0', 6],
+    ['a|1', 4],
+    ['b|0', 8],
+    ['b|1', -1],
+  ])
+  const above = await sink.lane.highest(partitions, new AbortController().signal, known)
+  expect([...(above ?? [])].map(([, v]) => v)).toEqual([-1, 5, -1, -1])
   // another flow's rows are not ours
   const other = await harness.sink({ table: 'many', order_by: ['n'] }, schemaOf({ n: 'i32' }), { flow: 'second' })
   expect([...((await other.lane.highest(partitions, new AbortController().signal)) ?? [])].map(([, v]) => v)).toEqual([

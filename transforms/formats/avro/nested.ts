@@ -226,11 +226,16 @@ export class DefaultKernel implements Kernel {
     this.#cursor.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#cursor.ends[0] = bytes.length
   }
-  read(_rows: Rows, n: number, row: number): void {
+  read(rows: Rows, n: number, row: number): void {
     // these bytes are not part of the segment, for which room was made
     setLength(this.column, row)
     reserveDeep(this.column, n, n * this.bytes.length)
     for (let i = 0; i < n; i++) {
+      // inside a null record there is no default either
+      if (rows.pos[i] >= PARKED) {
+        blank(this.column, row + i, 1)
+        continue
+      }
       this.#cursor.pos[0] = 0
       this.inner.read(this.#cursor, 1, row + i)
     }

@@ -106,6 +106,14 @@ describe('records that cannot be read', () => {
     }
   })
 
+  test('an integer of more than 64 bits is refused, the largest of 64 is read', async () => {
+    const id = registry.add(LONG)
+    const tenth = (byte: number): Buffer => message(id, Buffer.from([...Array(9).fill(0xff), byte]))
+    const { codes, rows } = await decode(LONG, [tenth(1), tenth(2), tenth(0x7f)])
+    expect(codes).toEqual(['1 D001', '2 D001'])
+    expect(rows[0]).toEqual({ a: -(2n ** 63n) })
+  })
+
   test('a block with a true size is read', async () => {
     const schema = rec({ name: 'xs', type: { type: 'array', items: 'long' } })
     const { rows, codes } = await decode(schema, [message(registry.add(schema), Buffer.from([0x03, 0x04, 2, 4, 0x02, 6, 0]))])
@@ -399,6 +407,31 @@ describe('a registry in trouble', () => {
     expect(rowAt(decoder, schema, 0)).toEqual({ a: 1 })
     await format.close()
     await own.stop()
+  })
+
+  test('a schema that references another is read with it, and refused where that is missing', async () => {
+    const inner = { type: 'record', name: 'x.Inner', fields: [{ name: 'q', type: 'long' }] }
+    const outer = rec({ name: 'i', type: 'x.Inner' })
+    const schemas: Record<string, object> = {
+      '/schemas/ids/1': { schema: JSON.stringify(outer), references: [{ name: 'x.Inner', subject: 'inner', version: 3 }] },
+      '/schemas/ids/2': { schema: JSON.stringify(outer), references: [{ name: 'x.Inner', subject: 'gone', version: 1 }] },
+      '/schemas/ids/3': { schema: 'syntax = "proto3";', schemaType: 'PROTOBUF' },
+      '/subjects/inner/versions/3': { id: 9, schema: JSON.stringify(inner) },
+    }
+    server = createServer((request, response) => {
+      const found = schemas[request.url ?? '']
+      response
+        .writeHead(found ? 200 : 404, { connection: 'close' })
+        .end(JSON.stringify(found ?? { error_code: 40403, message: 'no' }))
+    })
+    await new Promise<void>(done => server?.listen(0, '127.0.0.1', done))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const reader = rec({ name: 'i', type: inner })
+    const { codes, rows } = await decode(reader, [message(1, long(5)), message(2, long(6)), message(3, long(7))], {
+      registry: { url },
+    })
+    expect(codes).toEqual(['1 D003', '2 D003'])
+    expect(rows[0]).toEqual({ i: { q: 5 } })
   })
 
   test('none configured', async () => {

@@ -52,7 +52,7 @@ const sink = defineSink<typeof sinkConfig, ConnectionConfig>({
       ),
     },
   ],
-  conformance: { skip: { instance: 'needs a ClickHouse server; the integration tests run it against one' } },
+  conformance: {},
   connection: 'clickhouse',
   capabilities: { exactly_once: true, upsert: true, create_table: true, transactional: false },
   writes: config => [`clickhouse:${config.table}`],

@@ -20,6 +20,7 @@ const csv = z
   })
   .refine(o => o.delimiter !== o.quote, 'delimiter and quote must differ')
   .prefault({})
+  .describe('How CSV files are written; a .tsv file has tabs unless `delimiter` says otherwise.')
 
 const added = z.enum(['file_name', 'file_stem', 'file_path', 'line_number'])
 

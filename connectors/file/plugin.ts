@@ -36,7 +36,7 @@ columns: {file: file_name, line: line_number}
 `,
     },
   ],
-  conformance: {},
+  conformance: { skip: { source: 'needs files' } },
   bounded: () => true,
   reads: () => [],
   create: (config, context) => localSource(new FileInput(config, context.baseDir), context),

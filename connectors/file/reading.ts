@@ -57,8 +57,9 @@ export class Reading {
     }
   }
 
-  /** How many records there are. Uses the reading up. */
+  /** How many records there are; only without a merge. Uses the reading up. */
   async count(signal: AbortSignal): Promise<number> {
+    if (this.#o.keyOf !== null) throw new ConnectError('R001_INTERNAL', 'count() of a merge')
     for (let cursor = await this.current(); cursor; cursor = await this.current()) {
       signal.throwIfAborted()
       this.next += await cursor.nextPage()

@@ -9,7 +9,7 @@ import { discover } from './discover'
 import { inferFields } from './infer'
 import { type Generation, type Note, nextNote, settingsOf } from './note'
 import { type FileOptions, setName } from './options'
-import { keyReader } from './order'
+import { type KeyOf, keyReader } from './order'
 import { Reading } from './reading'
 import { RowBuilder } from './rows'
 import { checkHeader, declaredFields, type FileShape, shapeOf, withAdded } from './shape'
@@ -80,7 +80,7 @@ export class FileInput implements LocalInput {
   }
 
   begin(next: ReadonlyMap<string, number>): void {
-    const { schema, own, isKnown } = this.#require()
+    const { schema, own, mergeBy, isKnown } = this.#require()
     const from = next.get(partitionKey(this.#partition)) ?? 0
     if (from > 0 && !isKnown && this.#writeNote) {
       throw new ConnectError(
@@ -92,7 +92,8 @@ export class FileInput implements LocalInput {
       )
     }
     const rows = new RowBuilder({ schema, own, rules: this.#rules, options: this.#options, partition: this.#partition })
-    this.#begun = { from, reading: this.#newReading(), rows }
+    const keyOf = mergeBy ? keyReader(mergeBy, this.#rules) : null
+    this.#begun = { from, reading: this.#newReading(keyOf), rows }
   }
 
   async read(_wanted: (p: TopicPartition) => boolean, signal: AbortSignal): Promise<readonly Chunk[] | null> {
@@ -119,7 +120,8 @@ export class FileInput implements LocalInput {
   /** Counts the records where no reading has come to the end yet, which reads all files once. */
   async ends(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
     if (this.#records === null) {
-      const reading = this.#newReading()
+      // the order does not matter for counting, and without one nobody has to look at the records
+      const reading = this.#newReading(null)
       try {
         this.#records = await reading.count(signal)
       } finally {
@@ -134,9 +136,8 @@ export class FileInput implements LocalInput {
     this.#begun = null
   }
 
-  #newReading(): Reading {
-    const { generations, shapes, mergeBy } = this.#require()
-    const keyOf = mergeBy ? keyReader(mergeBy, this.#rules) : null
+  #newReading(keyOf: KeyOf | null): Reading {
+    const { generations, shapes } = this.#require()
     return new Reading({ generations, shapes, options: this.#options, keyOf })
   }
 

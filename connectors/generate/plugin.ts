@@ -48,9 +48,9 @@ fields:
   ],
   conformance: {
     config: {
-      count: 25_000,
+      count: 18_000,
       start: '2024-01-01T00:00:00Z',
-      partitions: 3,
+      partitions: 2,
       keys: { count: 7 },
       fields: { id: { type: 'sequence' }, value: { type: 'normal' }, name: { type: 'template', text: '{key}/{tick}' } },
       gaps: { every: '10m', for: '1m' },

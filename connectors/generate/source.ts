@@ -105,15 +105,14 @@ export class GenerateInput implements LocalInput {
     }
   }
 
+  /** All of a bounded input; else what is due by now, or, where nothing holds it back, what was made so far. */
   async ends(): Promise<ReadonlyMap<string, number>> {
-    const due = Math.min(this.#pace?.due(this.#clock.now()) ?? 0, this.#layout.count ?? Number.POSITIVE_INFINITY)
-    // without pace and count there is no end; what was made so far is then all there is
-    return new Map(
-      this.#partitions.map((p, i) => [
-        partitionKey(p),
-        Number.isFinite(due) ? Math.max(this.#next[i] ?? 0, endOffset(this.#layout, p.partition, due)) : (this.#next[i] ?? 0),
-      ]),
-    )
+    const records = this.#layout.count ?? this.#pace?.due(this.#clock.now()) ?? 0
+    const end = ({ partition }: TopicPartition): number => {
+      const made = this.#next[partition] ?? 0
+      return Number.isFinite(records) ? Math.max(made, endOffset(this.#layout, partition, records)) : made
+    }
+    return new Map(this.#partitions.map(p => [partitionKey(p), end(p)]))
   }
 
   async close(): Promise<void> {

@@ -36,7 +36,7 @@ export const sinkConfig = z.strictObject({
     .enum(Object.keys(CODEC_NUMBER) as [CodecName, ...CodecName[]])
     .prefault('none')
     .describe('Compression of record batches. zstd needs Node 22.15 or later.'),
-  flush: fields.flush(),
+  flush: fields.flush().describe('When a batch is written.'),
   transaction_timeout: fields
     .duration()
     .prefault('10s')

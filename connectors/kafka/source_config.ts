@@ -32,6 +32,7 @@ export const sourceConfig = z.strictObject({
       max_wait: fields.duration().prefault('200ms').describe('How long a broker waits for records before it answers.'),
     })
     .prefault({})
+    .describe('How much is asked for at once.')
     .meta({ advanced: true }),
 })
 

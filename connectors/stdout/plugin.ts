@@ -7,7 +7,7 @@ import { rowJson } from '../../runtime/row_json'
 
 const stdoutOptions = z.strictObject({
   limit: z.int().min(0).optional().describe('Prints so many rows and takes the others without printing them.'),
-  flush: flush(),
+  flush: flush().describe('When the rows read so far are printed.'),
 })
 
 /** Rows whose text is handed over at a time, so that a large batch does not become one large string. */
@@ -25,7 +25,7 @@ export const stdoutConnector = defineSink({
   connection: null,
   capabilities: { exactly_once: false, upsert: false, create_table: false, transactional: false },
   examples: [{ title: 'The first ten rows', yaml: 'type: stdout\nlimit: 10\n' }],
-  conformance: { config: {}, skip: { 'the same token twice leaves the rows once': 'printed lines cannot be taken back' } },
+  conformance: { config: {}, skip: { 'sink: the same token twice leaves the rows once': 'printed lines cannot be taken back' } },
   writes: () => [],
   create: (config, context) => {
     const print = context.stdout

@@ -54,3 +54,26 @@ export const sinkContextIn = (
       throw new ConnectError('C009_UNKNOWN_PLUGIN', `the fixture has no format "${spec.format}"`)
     }),
 })
+
+/** The error that a call ends with; throws if it ends well. */
+export async function failure(call: () => Promise<unknown>, what: string): Promise<unknown> {
+  try {
+    await call()
+  } catch (error) {
+    return error
+  }
+  throw new Error(`${what} should have failed`)
+}
+
+/** Waits for a promise that must end by itself; a hanging plugin is an error after `ms` and not a hanging test run. */
+export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not end within ${ms} ms`)), ms)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

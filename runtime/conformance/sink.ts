@@ -4,8 +4,8 @@ import { partitionKey } from '../origin'
 import type { Sink, SinkContext, SinkDeclaration, SinkLane, WriteResult } from '../plugin'
 import { field, type Schema, timestamp } from '../schema'
 import { appendValue } from '../value'
-import { type ConformanceCase, checkEqual, suite, within } from './case'
-import { CALL_MS, type ContextOptions, sinkContextIn, withDataDir } from './context'
+import { CALL_MS, type ContextOptions, sinkContextIn, withDataDir, within } from './context'
+import { checkEqual, named, type Test } from './test'
 
 /** What a sink is tried with. Each test takes a fixture of its own, so `begin` can give each an empty target. */
 export interface SinkFixture extends ContextOptions {
@@ -33,13 +33,13 @@ export const SINK_SCHEMA: Schema = {
 const PARTITION = { topic: 'conformance', partition: 0 }
 
 /** The tests of a sink's contract (see `Sink`, `TokenLane` and `TransactionLane`). `begin` is called once for each test. */
-export function sinkConformance(
+export function sinkTests(
   declaration: SinkDeclaration,
-  begin?: () => Promise<SinkFixture> | SinkFixture,
-): readonly ConformanceCase[] {
+  begin: () => Promise<SinkFixture> | SinkFixture = () => ({}),
+): readonly Test[] {
   const trial = (test: (t: Trial) => Promise<void>) => (): Promise<void> =>
     withDataDir(async dataDir => {
-      const fixture = (await begin?.()) ?? {}
+      const fixture = await begin()
       const config = declaration.config.parse(fixture.config ?? declaration.conformance.config)
       const sinks: Sink[] = []
       const make = (): Sink => {
@@ -57,7 +57,7 @@ export function sinkConformance(
       }
     })
 
-  return suite(declaration, begin !== undefined, {
+  return named('sink', {
     'open, lane, write and close in their order': trial(async ({ make, ids }) => {
       const sink = make()
       const lane = await openLane(sink)

@@ -3,8 +3,8 @@ import { partitionKey, type TopicPartition } from '../origin'
 import type { Chunk, LaneReader, Source, SourceDeclaration } from '../plugin'
 import { rowJson } from '../row_json'
 import { type Schema, schemaText } from '../schema'
-import { type ConformanceCase, check, checkEqual, failure, suite, within } from './case'
-import { CALL_MS, type ContextOptions, contextIn, withDataDir } from './context'
+import { CALL_MS, type ContextOptions, contextIn, failure, withDataDir, within } from './context'
+import { check, checkEqual, named, type Test } from './test'
 
 /** What a source is tried with. It must be bounded and hold at least one record, better some thousands. */
 export interface SourceFixture extends ContextOptions {
@@ -13,13 +13,13 @@ export interface SourceFixture extends ContextOptions {
 }
 
 /** The tests of a source's contract (see `Source` and `LaneReader`). */
-export function sourceConformance(declaration: SourceDeclaration, fixture?: SourceFixture): readonly ConformanceCase[] {
-  const config = (): unknown => declaration.config.parse(fixture?.config ?? declaration.conformance.config)
-  const create = (dataDir: string): Source => declaration.create(config(), contextIn(dataDir, fixture ?? {}))
+export function sourceTests(declaration: SourceDeclaration, fixture: SourceFixture = {}): readonly Test[] {
+  const config = (): unknown => declaration.config.parse(fixture.config ?? declaration.conformance.config)
+  const create = (dataDir: string): Source => declaration.create(config(), contextIn(dataDir, fixture))
   const trial = (test: (dataDir: string) => Promise<void>) => (): Promise<void> => withDataDir(test)
   const reading = (dataDir: string, from?: ReadonlyMap<string, number>): Promise<Reading> => readAll(create(dataDir), from)
 
-  return suite(declaration, fixture !== undefined, {
+  return named('source', {
     'it is bounded with the config of the suite': async () => check(declaration.bounded(config()), 'bounded() is false'),
 
     'chunks follow one another without gaps': trial(async dataDir => {

@@ -12,6 +12,10 @@ export interface Test {
   readonly run: () => void | Promise<void>
 }
 
+/** Tests under names `group: sentence`. */
+export const named = (group: string, tests: Readonly<Record<string, Test['run']>>): readonly Test[] =>
+  Object.entries(tests).map(([sentence, run]) => ({ name: `${group}: ${sentence}`, run }))
+
 /** Throws an error that says what was expected. */
 export function check(holds: boolean, expectation: string): asserts holds {
   if (!holds) throw new Error(expectation)

@@ -1,27 +1,26 @@
 import { connectors } from '../../connectors'
-import { stdoutConnector } from '../../connectors/stdout/plugin'
-import { sinkConformance } from '../../runtime/conformance/sink'
+import { type ConformanceFixture, conformance } from '../../runtime/conformance'
 
-describe('stdout', () => {
-  const begin = () => {
-    let printed = ''
+/** Standard output that is kept, so that the suite can look at it. */
+const printed = (): ConformanceFixture => ({
+  sink: () => {
+    let text = ''
     return {
-      stdout: async (text: string) => {
-        printed += text
+      stdout: async more => {
+        text += more
       },
       ids: async () =>
-        printed
+        text
           .split('\n')
           .filter(Boolean)
           .map(line => JSON.parse(line).id as number),
     }
-  }
-  for (const c of sinkConformance(stdoutConnector, begin)) (c.skipped === null ? test : test.skip)(c.name, c.run)
+  },
 })
 
-test('every sink is enrolled, or says why not', () => {
-  for (const d of connectors) {
-    if (d.kind !== 'sink' || d === stdoutConnector) continue
-    expect(d.conformance.skip?.instance).toMatch(/needs/)
-  }
-})
+for (const d of connectors) {
+  if (d.kind === 'source') continue
+  describe(`${d.kind} ${d.name}`, () => {
+    for (const t of conformance(d, d.name === 'stdout' ? printed() : {})) (t.skip === null ? test : test.skip)(t.name, t.run)
+  })
+}

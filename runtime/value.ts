@@ -234,8 +234,11 @@ function dateTicks(column: I64Column, value: Date): bigint {
 function appendVar(column: VarColumn, row: number, value: unknown): void {
   if (column.type.kind === 'bytes' ? !(value instanceof Uint8Array) : typeof value !== 'string') throw wrongType(column, value)
   if (typeof value === 'string') {
-    if (LONE_SURROGATE.test(value)) throw new ConnectError('D006_WRONG_TYPE', `${show(value)} is not a Unicode text`)
     const size = Buffer.byteLength(value)
+    // as many bytes as characters: ASCII, the rule, and nothing to look for
+    if (size !== value.length && LONE_SURROGATE.test(value)) {
+      throw new ConnectError('D006_WRONG_TYPE', `${show(value)} is not a Unicode text`)
+    }
     column.reserve(1, size)
     column.data.write(value, column.offsets[row], size, 'utf8')
     column.offsets[row + 1] = column.offsets[row] + size

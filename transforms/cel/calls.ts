@@ -50,6 +50,8 @@ const NATIVE: Readonly<Record<string, Native>> = {
   'string.contains(string)': (s: string, part: string) => s.includes(part),
   'string.startsWith(string)': (s: string, part: string) => s.startsWith(part),
   'string.endsWith(string)': (s: string, part: string) => s.endsWith(part),
+  'size(string)': characters,
+  'string.size()': characters,
   'double(int)': (v: bigint) => Number(v),
   'double(double)': (v: number) => v,
   'int(int)': (v: bigint) => v,
@@ -66,6 +68,14 @@ const NATIVE: Readonly<Record<string, Native>> = {
     if (text === null) throw new RowFailure('the timestamp is outside the years 1 to 9999')
     return text
   },
+}
+
+/** Code points, which is how CEL counts a string. */
+function characters(text: string): bigint {
+  let n = text.length
+  // each pair of surrogates is one
+  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) n--
+  return BigInt(n)
 }
 
 export function nativeCall(signature: string): ((args: readonly CelValue[]) => CelValue) | null {

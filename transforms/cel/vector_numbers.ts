@@ -142,8 +142,9 @@ export function numberSetKernel(node: Membership): MaskKernel | null {
   const wanted = node.list.map(Number).filter(v => !Number.isNaN(v))
   if (node.list.some(v => typeof v === 'bigint' && !Number.isSafeInteger(Number(v)))) return null
   const set = new Set(wanted)
+  const few = wanted.length <= 8
   return scratchMask((out, frame) => {
     const { values, nulls } = load(frame)
-    for (let i = 0; i < frame.count; i++) out[i] = set.has(values[i]) && !nulls?.[i] ? 1 : 0
+    for (let i = 0; i < frame.count; i++) out[i] = (few ? wanted.includes(values[i]) : set.has(values[i])) && !nulls?.[i] ? 1 : 0
   })
 }

@@ -86,6 +86,7 @@ test.each<[string, readonly number[]]>([
   ['site.contains("-")', [0, 2, 3]],
   ['device.matches("^[ab]1$")', [0, 2]],
   ['size(device) == 1', [3]],
+  ['size(device + "\u{1F600}") == 2 && device.size() == 1', [3]],
   ['ok', [0, 3]],
   ['!ok', [1, 2]],
   ['ok == null', [1]],

@@ -433,5 +433,7 @@ export type { Column } from './column'
 export { createColumn } from './column'
 export { ConnectError } from './errors'
 export * as fields from './fields'
+export { rowJson } from './row_json'
 export { takeBatch } from './take'
+export { appendValue, valueAt } from './value'
 export type { Batch, ColumnBlock, OffsetRange, RawRecord, RecordBlock, Schema, TopicPartition }

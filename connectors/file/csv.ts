@@ -17,14 +17,23 @@ const QUOTE_IN_QUOTED = 3
 
 /** Ends of CSV records: a newline outside of quotes. */
 export function csvEnd(delimiter: number, quote: number): RecordEnd {
+  // the next quote, kept from record to record: without it each record of a file without quotes would search the whole block
+  let searched: Buffer | null = null
+  let quoteAt = 0
+  const nextQuote = (buffer: Buffer, from: number): number => {
+    if (searched !== buffer || quoteAt < from) {
+      const found = buffer.indexOf(quote, from)
+      quoteAt = found < 0 ? Number.POSITIVE_INFINITY : found
+      searched = buffer
+    }
+    return quoteAt
+  }
   return {
     newlines: 0,
     find(buffer, from) {
       this.newlines = 0
       const newline = buffer.indexOf(NEWLINE, from)
-      if (newline < 0) return -1
-      const firstQuote = buffer.indexOf(quote, from)
-      if (firstQuote < 0 || firstQuote > newline) return newline
+      if (newline < 0 || nextQuote(buffer, from) > newline) return newline
       let state = FIELD_START
       for (let i = from; i < buffer.length; i++) {
         const byte = buffer[i]

@@ -82,7 +82,7 @@ export const connectionConfig = z.strictObject({
 export type KafkaConnection = z.output<typeof connectionConfig>
 
 /** The list of `host:port` behind `brokers:`. */
-export const brokerAddresses = (brokers: KafkaConnection['brokers']): readonly string[] =>
+export const brokerAddresses = (brokers: string | readonly string[]): readonly string[] =>
   (typeof brokers === 'string' ? [brokers] : brokers).flatMap(addresses)
 
 export const kafkaConnection = defineConnection({

@@ -38,16 +38,14 @@ export async function acquireLock(file: string, what: string): Promise<ProcessLo
       continue
     }
     await rm(ownPath, { force: true })
-    throw locked(what, holder, path.join(folder, name))
+    throw locked(what, holder, name.endsWith(`~${host()}`) ? undefined : path.join(folder, name))
   }
   return { release: () => rm(ownPath, { force: true }) }
 }
 
-const locked = (what: string, holder: string, file?: string): ConnectError =>
+const locked = (what: string, holder: string, foreignFile?: string): ConnectError =>
   new ConnectError('E008_DATA_LOCKED', `${what} is in use by ${holder}`, {
-    hint: file?.endsWith(host())
-      ? 'stop that process, or give another data folder with --data'
-      : `stop the other one, or give another data folder with --data${file ? `; if that machine is gone for good, remove ${file}` : ''}`,
+    hint: `stop it, or give another data folder with --data${foreignFile ? `; if that machine is gone for good, remove ${foreignFile}` : ''}`,
   })
 
 /** Who it is, or null if that process is gone. On another host nobody can tell from here, so it counts as living. */

@@ -89,22 +89,24 @@ export interface PageOptions {
 /** Records of the blocks; blank lines are none. A record that the end of the input cuts off is delivered as it is. */
 export async function* pagesOf(blocks: AsyncIterable<Buffer>, options: PageOptions): AsyncGenerator<Page> {
   let carry: Buffer = Buffer.alloc(0)
-  let first = true
+  let begin: number | null = null
   const cutter = new Cutter(options)
   for await (const block of blocks) {
     const buffer: Buffer = carry.length > 0 ? Buffer.concat([carry, block]) : block
-    const begin = first && isMarked(buffer) ? BYTE_ORDER_MARK.length : 0
-    first = false
-    const { page, rest } = cutter.cut(buffer, begin, false)
+    carry = buffer
+    if (begin === null && buffer.length < BYTE_ORDER_MARK.length) continue
+    const { page, rest } = cutter.cut(buffer, begin ?? markLength(buffer), false)
+    begin = 0
     if (page.count > 0) yield page
     carry = buffer.subarray(rest)
   }
-  const { page } = cutter.cut(carry, 0, true)
+  const { page } = cutter.cut(carry, begin ?? markLength(carry), true)
   if (page.count > 0) yield page
 }
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
-const isMarked = (buffer: Buffer): boolean => buffer.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)
+const markLength = (buffer: Buffer): number =>
+  buffer.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0
 
 class Cutter {
   readonly #options: PageOptions

@@ -1,0 +1,304 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
+import type { Kafka, KafkaMessage } from 'kafkajs'
+import { type Envelope, envelopeSchema } from '../../cli/envelope'
+import { otherClient } from './kafka'
+import { type Service, startClickHouse, startKafka, startRegistry } from './services'
+
+/**
+ * The product as its users have it: `connect` as a process of its own against services of its own, looked at from outside by
+ * clients that are not ours (kafkajs, the registry's client, HTTP).
+ */
+
+const MAIN = path.resolve(__dirname, '../../dist/cli/main.js')
+/** Above what any command here needs, also on a busy machine: what takes longer hangs. */
+const DEADLINE_MS = 90_000
+
+export interface Outcome {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunningConnect {
+  readonly child: ChildProcess
+  /** Resolves when the process has ended; rejects, and kills it, after the deadline. */
+  readonly ended: Promise<Outcome>
+  /** Everything written to stderr so far. */
+  stderr(): string
+  stdout(): string
+  /** Resolves once stderr matches; rejects if the process ends before. */
+  says(pattern: RegExp): Promise<RegExpExecArray>
+}
+
+export interface ConnectOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+/** Starts a command. */
+export function start(args: readonly string[], options: ConnectOptions = {}): RunningConnect {
+  if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run \`npm run build\` first`)
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: options.cwd ?? process.cwd(),
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const text = { stdout: '', stderr: '' }
+  const listeners = new Set<() => void>()
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8')
+    child[stream].on('data', (chunk: string) => {
+      text[stream] += chunk
+      for (const listener of listeners) listener()
+    })
+  }
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    child.kill('SIGKILL')
+  }, DEADLINE_MS)
+  const ended = once(child, 'close').then(([code, signal]) => {
+    clearTimeout(timer)
+    for (const listener of listeners) listener()
+    if (late) throw new Error(`connect ${args.join(' ')} did not end in ${DEADLINE_MS / 1000} s:\n${text.stderr.slice(-4_000)}`)
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, ...text }
+  })
+  ended.catch(() => {})
+  const says = (pattern: RegExp): Promise<RegExpExecArray> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(text.stderr)
+        if (!match && child.exitCode === null && child.signalCode === null) return
+        listeners.delete(look)
+        if (match) resolve(match)
+        else reject(new Error(`it ended without saying ${pattern}:\n${text.stderr.slice(-4_000)}`))
+      }
+      listeners.add(look)
+      look()
+    })
+  return { child, ended, says, stderr: () => text.stderr, stdout: () => text.stdout }
+}
+
+/** Runs a command to its end. */
+export const connect = (args: readonly string[], options: ConnectOptions = {}): Promise<Outcome> => start(args, options).ended
+
+/** The envelope on stdout, held against the committed schema. */
+export const envelopeOf = (outcome: Outcome): Envelope => {
+  try {
+    return envelopeSchema.parse(JSON.parse(outcome.stdout))
+  } catch (error) {
+    throw new Error(`no envelope (exit code ${outcome.code}): ${outcome.stdout}\n${outcome.stderr.slice(-4_000)}`, {
+      cause: error,
+    })
+  }
+}
+
+export interface FlowCounts {
+  readonly read: number
+  readonly written: number
+  readonly filtered: number
+  readonly dead_lettered: number
+  readonly restarts: number
+  readonly error?: string
+}
+
+export interface RunResult {
+  readonly flows: Readonly<Record<string, FlowCounts>>
+  readonly latency_ms: { readonly p50: number | null; readonly p99: number | null }
+  readonly services: Readonly<Record<string, { readonly address: string }>>
+}
+
+export const runResult = (outcome: Outcome): RunResult => {
+  const { result } = envelopeOf(outcome)
+  if (result === null) throw new Error(`the run gave no result (${outcome.code}): ${outcome.stdout}\n${outcome.stderr}`)
+  return result as RunResult
+}
+
+/** The three services, and a folder for pipeline files; names are unique to this run, so that the services may be shared. */
+export interface Bench {
+  readonly kafka: Service
+  readonly registry: Service
+  readonly clickhouse: Service
+  readonly folder: string
+  readonly database: string
+  /** A name that no other run has. */
+  readonly unique: (name: string) => string
+  /** Variables that pipeline files of these tests refer to. */
+  readonly env: Readonly<Record<string, string>>
+  readonly client: Kafka
+  readonly schemas: SchemaRegistry
+  /** Writes a file into the folder; gives its path. */
+  file(name: string, content: string | Buffer): string
+  /** Runs `connect run FILE --until-caught-up --json` with the variables. */
+  run(file: string, args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Outcome>
+  startRun(file: string, args?: readonly string[], env?: Readonly<Record<string, string>>): RunningConnect
+  /** Rows of a statement, 64-bit integers as text. `{db}` is the database. */
+  sql(statement: string): Promise<readonly Record<string, unknown>[]>
+  /** Runs a statement without an answer. */
+  command(statement: string): Promise<void>
+  /** Every record of a topic as a read_committed consumer sees it, by partition and offset. */
+  records(topic: string): Promise<readonly TopicRecord[]>
+  /** Sum of the end offsets of a topic; 0 if there is none. */
+  endOffsets(topic: string): Promise<readonly string[]>
+  stop(): Promise<void>
+}
+
+export interface TopicRecord extends KafkaMessage {
+  readonly partition: number
+}
+
+/** The connections of every pipeline file here. */
+export const CONNECTIONS = `connections:
+  kafka:
+    brokers: \${KAFKA_BROKERS}
+    schema_registry: \${SCHEMA_REGISTRY_URL}
+  clickhouse:
+    url: \${CLICKHOUSE_URL}
+    database: \${CLICKHOUSE_DATABASE}
+`
+
+export async function startBench(): Promise<Bench> {
+  const services = await Promise.allSettled([startKafka(), startRegistry(), startClickHouse()])
+  const failed = services.find(s => s.status === 'rejected')
+  const running = services.flatMap(s => (s.status === 'fulfilled' ? [s.value] : []))
+  if (failed) {
+    await Promise.all(running.map(s => s.stop()))
+    throw failed.reason
+  }
+  const [kafka, registry, clickhouse] = running
+  const id = randomBytes(4).toString('hex')
+  const folder = mkdtempSync(path.join(tmpdir(), 'olap-connect-pipelines-'))
+  const database = `t_${id}`
+  const env = {
+    KAFKA_BROKERS: kafka.address,
+    SCHEMA_REGISTRY_URL: registry.address,
+    CLICKHOUSE_URL: clickhouse.address,
+    CLICKHOUSE_DATABASE: database,
+  }
+  const client = otherClient(kafka.address)
+  const post = async (statement: string): Promise<string> => {
+    const response = await fetch(`${clickhouse.address}/?output_format_json_quote_64bit_integers=1`, {
+      method: 'POST',
+      body: statement.replaceAll('{db}', database),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(text)
+    return text
+  }
+  await post('CREATE DATABASE IF NOT EXISTS {db}')
+  const started = new Set<RunningConnect>()
+  const startRun: Bench['startRun'] = (file, args = ['--until-caught-up'], more = {}) => {
+    const data = path.join(folder, 'data')
+    const run = start(['run', file, '--json', '--listen', '127.0.0.1:0', '--data', data, ...args], {
+      env: { ...env, ...more },
+      cwd: folder,
+    })
+    started.add(run)
+    run.ended.finally(() => started.delete(run)).catch(() => {})
+    return run
+  }
+  return {
+    kafka,
+    registry,
+    clickhouse,
+    folder,
+    database,
+    env,
+    client,
+    schemas: new SchemaRegistry({ host: registry.address }),
+    unique: name => `${name}-${id}`,
+    file(name, content) {
+      const file = path.join(folder, name)
+      writeFileSync(file, content)
+      return file
+    },
+    startRun,
+    run: (file, args, more) => startRun(file, args, more).ended,
+    async sql(statement) {
+      const text = await post(`${statement} FORMAT JSONEachRow`)
+      return text
+        .split('\n')
+        .filter(Boolean)
+        .map(line => JSON.parse(line))
+    },
+    command: async statement => void (await post(statement)),
+    records: topic => readAll(client, topic),
+    endOffsets: topic => ends(client, topic),
+    async stop() {
+      for (const run of started) run.child.kill('SIGKILL')
+      await Promise.allSettled([...started].map(run => run.ended))
+      await post('DROP DATABASE IF EXISTS {db} SYNC').catch(() => {})
+      await Promise.all(running.map(s => s.stop()))
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function ends(client: Kafka, topic: string): Promise<readonly string[]> {
+  const admin = client.admin()
+  await admin.connect()
+  try {
+    if (!(await admin.listTopics()).includes(topic)) return []
+    const offsets = await admin.fetchTopicOffsets(topic)
+    return offsets.sort((a, b) => a.partition - b.partition).map(o => o.high)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/**
+ * Reads to the end: a marker is produced behind everything (transaction markers take offsets, so that the last record's offset
+ * says nothing) and left out of the answer.
+ */
+async function readAll(client: Kafka, topic: string): Promise<readonly TopicRecord[]> {
+  const highs = (await ends(client, topic)).map(Number)
+  const found: TopicRecord[] = []
+  if (highs.every(h => h === 0)) return found
+  const marker = `marker-${randomBytes(8).toString('hex')}`
+  const producer = client.producer({ createPartitioner: () => args => args.message.partition ?? 0 })
+  await producer.connect()
+  await producer.send({
+    topic,
+    messages: highs.map((_, partition) => ({ partition, key: marker, value: marker, timestamp: String(Date.now()) })),
+  })
+  await producer.disconnect()
+  const consumer = client.consumer({ groupId: `reader-${marker}`, readUncommitted: false, maxWaitTimeInMs: 50 })
+  const waiting = new Set(highs.keys())
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await new Promise<void>((resolve, reject) => {
+      consumer.on(consumer.events.CRASH, e => reject(e.payload.error))
+      consumer
+        .run({
+          eachMessage: async ({ partition, message }) => {
+            if (message.key?.toString() === marker) waiting.delete(partition)
+            else if (!message.key?.toString().startsWith('marker-')) found.push({ ...message, partition })
+            if (waiting.size === 0) resolve()
+          },
+        })
+        .catch(reject)
+    })
+  } finally {
+    await consumer.disconnect()
+  }
+  return found.sort((a, b) => a.partition - b.partition || Number(a.offset) - Number(b.offset))
+}
+
+/** Headers as text. */
+export const headersOf = (record: KafkaMessage): Record<string, string> =>
+  Object.fromEntries(Object.entries(record.headers ?? {}).map(([name, value]) => [name, String(value)]))
+
+/** The wire format of a schema registry: 0, the id in four bytes, the body. */
+export const wire = (id: number, body: Buffer): Buffer => {
+  const head = Buffer.alloc(5)
+  head.writeInt32BE(id, 1)
+  return Buffer.concat([head, body])
+}

@@ -213,15 +213,15 @@ async function guard(
   start: Extract<Recovery, { kind: 'go' }>,
   signal: AbortSignal,
 ): Promise<void> {
-  const highest = await retrying(flow.retryContext('write', signal), () => sinkLane.highest(reader.partitions, signal))
-  if (!highest) return
   const replayed = new Map(start.replay?.ranges.map(r => [r.key, r.to]))
-  for (const [key, held] of highest) {
-    const known = replayed.get(key) ?? (start.next.get(key) ?? 0) - 1
-    if (held > known) {
+  const known = new Map(reader.partitions.map(partitionKey).map(k => [k, replayed.get(k) ?? (start.next.get(k) ?? 0) - 1]))
+  const highest = await retrying(flow.retryContext('write', signal), () => sinkLane.highest(reader.partitions, signal, known))
+  for (const [key, held] of highest ?? []) {
+    const accounted = known.get(key) ?? -1
+    if (held > accounted) {
       throw new ConnectError(
         'P002_BEHIND_TABLE',
-        `${key}: the table holds offset ${held}, the position says ${known + 1} is next`,
+        `${key}: the table holds offset ${held}, the position says ${accounted + 1} is next`,
         { stage: 'read' },
       )
     }

@@ -31,7 +31,7 @@ export type ReadingParts = Pick<FlowParts, 'spec' | 'source' | 'records' | 'tran
 export function createFlow(pipeline: PipelineSpec, spec: FlowSpec, environment: StageEnvironment): FlowParts {
   const { registry } = environment
   const context = pluginContexts(pipeline, spec, environment)
-  const format = formatMaker(pipeline, environment)
+  const format = formatMaker(pipeline, spec, environment)
   const sinkContext: SinkContext = {
     ...context(spec.sink.connection),
     sourceTopics: registry.get('source', spec.source.type).reads(spec.source.config),
@@ -51,7 +51,7 @@ export function createFlow(pipeline: PipelineSpec, spec: FlowSpec, environment: 
 export function createReading(pipeline: PipelineSpec, spec: FlowSpec, environment: StageEnvironment): ReadingParts {
   const { registry } = environment
   const context = pluginContexts(pipeline, spec, environment)
-  const format = formatMaker(pipeline, environment)
+  const format = formatMaker(pipeline, spec, environment)
   const source = registry.get('source', spec.source.type)
   const topics = source.reads(spec.source.config)
   const records = source.capabilities.delivers === 'records' ? (spec.source.config as RawSourceOptions) : null
@@ -90,12 +90,18 @@ const pluginContexts =
   })
 
 const formatMaker =
-  (pipeline: PipelineSpec, { registry, events, offline }: StageEnvironment) =>
+  (pipeline: PipelineSpec, spec: FlowSpec, { registry, events, offline }: StageEnvironment) =>
   (format: FormatSpec, connection: string | null, topics: readonly string[], part: 'key' | 'value'): Format => {
     const endpoint = offline ? null : registryOf(pipeline, connection, registry)
-    return registry
-      .get('format', format.format)
-      .create(format.config, { registry: endpoint, baseDir: pipeline.baseDir, events, topics, part })
+    return registry.get('format', format.format).create(format.config, {
+      registry: endpoint,
+      baseDir: pipeline.baseDir,
+      events,
+      topics,
+      part,
+      pipeline: pipeline.name,
+      flow: spec.name,
+    })
   }
 
 function registryOf(pipeline: PipelineSpec, connection: string | null, registry: Registry): RegistryEndpoint | null {

@@ -37,7 +37,7 @@ export class EventTime {
         hint: 'filter the rows without it and cast the column to a type without ?',
       })
     }
-    this.#ticks = type.kind === 'date' ? 1 / 86_400_000 : TICKS_PER_MS[type.unit]
+    this.#ticks = type.kind === 'date' ? 1 : TICKS_PER_MS[type.unit]
     this.#maxAhead = options.maxAhead
   }
 
@@ -48,13 +48,15 @@ export class EventTime {
     const kept = dense ?? times
     const { range } = judged.rows
     const keys = judged.origin.ranges.map(partitionKey)
-    const largest = keys.map(k => watermarks.get(k) ?? Number.NEGATIVE_INFINITY)
-    const behind = new Float64Array(judged.length)
-    for (let i = 0; i < judged.length; i++) {
+    const largest = Float64Array.from(keys, k => watermarks.get(k) ?? Number.NEGATIVE_INFINITY)
+    const { length } = judged
+    const behind = new Float64Array(length)
+    for (let i = 0; i < length; i++) {
       const r = range[i]
       const t = kept[i]
-      if (t > largest[r]) largest[r] = t
-      behind[i] = largest[r] - t
+      const top = largest[r]
+      if (t > top) largest[r] = t
+      else behind[i] = top - t
     }
     const after = new Map(watermarks)
     keys.forEach((key, i) => {
@@ -63,11 +65,18 @@ export class EventTime {
     return { batch: judged, behind, watermarks: after }
   }
 
+  /** Whole milliseconds since 1970, rounded down. */
   #milliseconds(column: Column, length: number): Float64Array {
     const out = new Float64Array(length)
-    const scale = 1 / this.#ticks
-    if (column instanceof I64Column) for (let i = 0; i < length; i++) out[i] = Math.floor(column.number(i) * scale)
-    else if (column instanceof I32Column) for (let i = 0; i < length; i++) out[i] = column.values[i] * scale
+    if (column instanceof I64Column) {
+      const { halves } = column
+      for (let i = 0; i < length; i++) out[i] = halves[2 * i + 1] * 4294967296 + (halves[2 * i] >>> 0)
+      const perMs = this.#ticks
+      // in milliseconds already, as most are: nothing to do
+      if (perMs !== 1) for (let i = 0; i < length; i++) out[i] = Math.floor(out[i] / perMs)
+    } else if (column instanceof I32Column) {
+      for (let i = 0; i < length; i++) out[i] = column.values[i] * 86_400_000
+    }
     return out
   }
 

@@ -54,7 +54,8 @@ export class ClickHouseLane implements TokenLane {
     const { config, prepared, flow } = this.#c
     const columns = [...batch.columns, ...provenanceColumns(batch, flow, config.time !== undefined, options.behind)]
     const unfit = checkRows(prepared.input, columns, batch.length)
-    const positions = Int32Array.from({ length: batch.length }, (_, i) => i)
+    const positions = new Int32Array(batch.length)
+    for (let i = 0; i < batch.length; i++) positions[i] = i
     const fit = without({ batch, columns, count: batch.length, positions }, unfit)
     if (fit.count === 0) return { written: 0, failed: unfit }
     try {

@@ -26,13 +26,18 @@ export function provenanceColumns(batch: Batch, flow: string, hasTime: boolean, 
   const offset = new I64Column({ kind: 'i64' }, false)
   const columns = [source, partition, offset]
   for (const column of columns) column.reserve(length)
-  const ids = origin.ranges.map(r => source.idOf(sourceName(flow, r.topic)))
+  const ids = Int32Array.from(origin.ranges, r => source.idOf(sourceName(flow, r.topic)))
+  const partitions = Int32Array.from(origin.ranges, r => r.partition)
+  // locals: this runs for every row of every batch
+  const { range, offset: offsets } = rows
+  const sourceIds = source.ids
+  const partitionValues = partition.values
   for (let i = 0; i < length; i++) {
-    const range = rows.range[i]
-    source.ids[i] = ids[range]
-    partition.values[i] = origin.ranges[range].partition
-    offset.setNumber(i, rows.offset[i])
+    const r = range[i]
+    sourceIds[i] = ids[r]
+    partitionValues[i] = partitions[r]
   }
+  writeIntegers(offset, offsets, length)
   for (const column of columns) column.length = length
   return hasTime ? [...columns, behindColumn(length, behind)] : columns
 }
@@ -40,7 +45,17 @@ export function provenanceColumns(batch: Batch, flow: string, hasTime: boolean, 
 function behindColumn(length: number, behind: Float64Array | null): Column {
   const column = new I64Column({ kind: 'i64' }, false)
   column.reserve(length)
-  if (behind) for (let i = 0; i < length; i++) column.setNumber(i, Math.max(0, Math.round(behind[i])))
+  if (behind) writeIntegers(column, behind, length)
   column.length = length
   return column
+}
+
+/** Integer-valued doubles >= 0 and below 2^53 as 64-bit halves. */
+function writeIntegers(column: I64Column, values: Float64Array, length: number): void {
+  const { halves } = column
+  for (let i = 0; i < length; i++) {
+    const value = values[i]
+    halves[2 * i] = value | 0
+    halves[2 * i + 1] = value < 4294967296 ? 0 : Math.floor(value / 4294967296)
+  }
 }

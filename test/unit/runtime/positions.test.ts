@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { openFilePositions } from '../../../runtime/positions'
@@ -64,16 +64,22 @@ describe('the lock', () => {
     expect(readdirSync(path.dirname(name))).toEqual([])
   })
 
+  const children: ChildProcess[] = []
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL')
+  })
+
   /** Another process that holds the lock, as this one would. */
   async function otherHolder(name: string): Promise<ChildProcess> {
     const child = spawn(process.execPath, ['-e', 'process.stdin.resume(); console.log("up")'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
+    children.push(child)
     await once(child.stdout!, 'data')
     const lock = await acquireLock(name, 'x')
     const [own] = readdirSync(path.dirname(name))
     await lock.release()
-    const stat = require('node:fs').readFileSync(`/proc/${child.pid}/stat`, 'utf8') as string
+    const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
     const [, , start, host] = own.split('~')
     const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
     writeFileSync(path.join(path.dirname(name), `flow.lock~${child.pid}~${start.split('-')[0]}-${ticks}~${host}`), '')
@@ -97,13 +103,11 @@ describe('the lock', () => {
 
   onLinux('a pid that was used again is another process', async () => {
     const name = file()
-    const child = await otherHolder(name)
+    await otherHolder(name)
     const [held] = readdirSync(path.dirname(name))
     const older = held.replace(/-\d+~/, '-1~')
-    require('node:fs').renameSync(path.join(path.dirname(name), held), path.join(path.dirname(name), older))
+    renameSync(path.join(path.dirname(name), held), path.join(path.dirname(name), older))
     await (await acquireLock(name, 'x')).release()
-    child.kill()
-    await once(child, 'exit')
   })
 
   test('of a process on another machine nothing is known, so it counts as living, and the hint names the file', async () => {

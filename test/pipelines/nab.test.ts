@@ -118,7 +118,7 @@ test('a small set of the same kind does, with equal times and equal rows', async
       // every third time twice, once with the same value and once with another
       const minute = i - (i % 3 === 1 ? 1 : 0)
       const time = new Date(Date.UTC(2014, 1, 14, 14, minute * (series + 1))).toISOString().slice(0, 19).replace('T', ' ')
-      const value = [0.1 + 0.2, 51.846000000000004, -0, 1e-7, 9_007_199_254_740_993, 4.9e-324, 1.7976931348623157e308][
+      const value = [0.1 + 0.2, 51.846000000000004, -0, 1e-7, 9_007_199_254_740_992, 4.9e-324, 1.7976931348623157e308][
         (i + series) % 7
       ]
       lines.push(`${time},${i % 9 === 1 ? lines[i].split(',')[1] : value}`)

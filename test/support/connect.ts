@@ -145,7 +145,7 @@ export interface Bench {
   command(statement: string): Promise<void>
   /** Every record of a topic as a read_committed consumer sees it, by partition and offset. */
   records(topic: string): Promise<readonly TopicRecord[]>
-  /** Sum of the end offsets of a topic; 0 if there is none. */
+  /** End offset of each partition of a topic; none if there is no such topic. */
   endOffsets(topic: string): Promise<readonly string[]>
   stop(): Promise<void>
 }
@@ -184,10 +184,13 @@ export async function startBench(): Promise<Bench> {
   }
   const client = otherClient(kafka.address)
   const post = async (statement: string): Promise<string> => {
-    const response = await fetch(`${clickhouse.address}/?output_format_json_quote_64bit_integers=1`, {
-      method: 'POST',
-      body: statement.replaceAll('{db}', database),
-    })
+    const response = await fetch(
+      `${clickhouse.address}/?output_format_json_quote_64bit_integers=1&output_format_json_quote_denormals=1`,
+      {
+        method: 'POST',
+        body: statement.replaceAll('{db}', database),
+      },
+    )
     const text = await response.text()
     if (!response.ok) throw new Error(text)
     return text
@@ -260,6 +263,7 @@ async function ends(client: Kafka, topic: string): Promise<readonly string[]> {
 async function readAll(client: Kafka, topic: string): Promise<readonly TopicRecord[]> {
   const highs = (await ends(client, topic)).map(Number)
   const found: TopicRecord[] = []
+  if (highs.length === 0) throw new Error(`there is no topic ${topic}`)
   if (highs.every(h => h === 0)) return found
   const marker = `marker-${randomBytes(8).toString('hex')}`
   const producer = client.producer({ createPartitioner: () => args => args.message.partition ?? 0 })

@@ -19,6 +19,8 @@ export interface Service {
   readonly external: boolean
   /** Further addresses the service announced (ClickHouse: `tcp`). */
   readonly more: Readonly<Record<string, string>>
+  /** Where it keeps its data; empty for an external one. */
+  readonly folder: string
   /** Ends it in order and removes its folder. */
   stop(): Promise<void>
   /** SIGKILL; the folder stays for `restart`. */
@@ -53,7 +55,7 @@ async function start(recipe: Recipe): Promise<Service> {
     const refuse = async (): Promise<never> => {
       throw new Error(`${recipe.name} at ${external} was not started by the test`)
     }
-    return { address: external, external: true, more: {}, stop: async () => {}, kill: refuse, restart: refuse }
+    return { address: external, external: true, more: {}, folder: '', stop: async () => {}, kill: refuse, restart: refuse }
   }
   const folder = mkdtempSync(path.join(tmpdir(), `olap-connect-${recipe.name}-`))
   let running = await launch(recipe, folder, '0')
@@ -63,6 +65,7 @@ async function start(recipe: Recipe): Promise<Service> {
   return {
     address,
     more,
+    folder,
     external: false,
     async stop() {
       await end(running.child, 'SIGTERM')

@@ -1,4 +1,4 @@
-// Three projects, so that one kind can be run alone. Integration tests share services and run one file at a time.
+// Projects, so that one kind can be run alone. Integration tests share services and run one file at a time.
 const base = {
   testEnvironment: 'node',
   transform: {
@@ -21,5 +21,12 @@ const project = (name, extra = {}) => ({
 })
 module.exports = {
   testTimeout: 120_000,
-  projects: [project('unit'), project('conformance'), project('golden'), project('pipelines'), project('integration')],
+  projects: [
+    project('unit'),
+    project('conformance'),
+    project('golden'),
+    project('pipelines'),
+    project('integration'),
+    project('chaos'),
+  ],
 }

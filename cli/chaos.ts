@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import type { EngineHooks } from '../runtime/hooks'
+import type { EngineHooks, Point } from '../runtime/hooks'
 
 /**
  * Test hooks read from the variable OLAP_CONNECT_CHAOS, a JSON object: `kill` is the chance (0..1) that the process kills itself
- * at a named point of the delivery protocol, `seed` makes the choice repeatable, `tokens: false` switches deduplication off so
- * that a check which must fail can be seen to fail. For the product's own tests; absent, nothing here runs.
+ * at a named point of the delivery protocol (`at`: at these only), `seed` makes the choice repeatable, `tokens: false` switches
+ * deduplication off so that a check which must fail can be seen to fail. For the product's own tests; absent, nothing here runs.
  */
 export function chaosHooks(text: string | undefined, kill: () => void): EngineHooks {
   if (!text) return {}
-  const options = JSON.parse(text) as { kill?: number; seed?: number; tokens?: boolean }
+  const options = JSON.parse(text) as { kill?: number; seed?: number; at?: readonly Point[]; tokens?: boolean }
   const random = mulberry32(options.seed ?? 1)
   const chance = options.kill ?? 0
   return {
-    at: async () => {
+    at: async point => {
+      if (options.at && !options.at.includes(point)) return
       if (random() >= chance) return
       kill()
       // SIGKILL is delivered asynchronously: nothing may happen after this point

@@ -155,8 +155,12 @@ export class KafkaSource implements Source {
     return new Membership(cluster, this.#memory, {
       joining: () => this.#endSession(rebalanced('this member joins the group again')),
       fetch: async (broker, request) => {
+        // A consumer that was closed while it joined for the first time starts to fetch all the same, and kafkajs would then ask
+        // again at once for ever, without letting the process do anything else. Only an error ends it.
+        if (this.#reader?.membership.cluster !== cluster) throw new ConnectError('R003_ABORTED', 'the source was closed')
         const session = this.#session
         if (session) await fetchRaw(broker, request, options, session)
+        else await this.#changed.within(request.maxWaitTime)
         return { responses: [] }
       },
     })

@@ -68,13 +68,14 @@ export class Bell {
 
   /** Resolves at the next ring, at the latest after `ms`. */
   async within(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    await Promise.race([
-      this.rung(),
-      new Promise<void>(resolve => {
-        timer = setTimeout(resolve, ms)
-      }),
-    ])
-    clearTimeout(timer)
+    await new Promise<void>(resolve => {
+      const finish = (): void => {
+        clearTimeout(timer)
+        this.#waiting = this.#waiting.filter(w => w !== finish)
+        resolve()
+      }
+      const timer = setTimeout(finish, ms)
+      this.#waiting.push(finish)
+    })
   }
 }

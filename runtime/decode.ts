@@ -54,8 +54,12 @@ export function columnsStage(schema: Schema, plugin: string): DecodeStage {
         for (const r of block.rejected) bad.set(row + r.row, r.error)
         row += block.count
       }
-      const raw = (n: number): RawRecord => blocks[at.block[n]].raw(n - at.start[at.block[n]])
-      return { batch: assemble(schema, columns, cut, lane, blocks, raw, bad, new Set(), plugin), skipped: 0, slow: {} }
+      const raw = (n: number): RawRecord => at(n, (block, row) => block.raw(row))
+      return {
+        batch: assemble({ schema, columns, cut, lane, blocks, raw, bad, skipped: new Set(), plugin }),
+        skipped: 0,
+        slow: {},
+      }
     },
   }
 }
@@ -76,11 +80,7 @@ export function recordsStage(formats: Formats, options: RawSourceOptions, connec
       const tombstones = new Set<number>()
       const values = formats.value.decoder(formats.valueSchema, rows)
       await decodeAll(values, blocks, 'value', bad, signal)
-      let row = 0
-      for (const block of blocks) {
-        for (let i = 0; i < block.count; i++) if (block.valueStart[i] < 0) tombstones.add(row + i)
-        row += block.count
-      }
+      findTombstones(blocks, tombstones)
       for (const n of tombstones) {
         if (options.on_tombstone === 'skip') bad.delete(n)
         else bad.set(n, new ConnectError('D007_TOMBSTONE', 'the record has no value', { stage: 'decode' }))
@@ -98,9 +98,9 @@ export function recordsStage(formats: Formats, options: RawSourceOptions, connec
         ...extras.map(e => extraColumn(e, blocks, rows, connection, keys, formats.keySchema, bad, skipped)),
       ]
       const at = locate(blocks)
-      const raw = (n: number): RawRecord => recordAt(blocks[at.block[n]], n - at.start[at.block[n]])
+      const raw = (n: number): RawRecord => at(n, recordAt)
       return {
-        batch: assemble(schema, columns, cut, lane, blocks, raw, bad, skipped, plugin),
+        batch: assemble({ schema, columns, cut, lane, blocks, raw, bad, skipped, plugin }),
         skipped: skipped.size,
         slow: values.slow ?? {},
       }
@@ -124,18 +124,24 @@ async function decodeAll(
   }
 }
 
-/** Block and first row of each row, for going back from a row to its record. */
-function locate(blocks: readonly Block[]): { readonly block: Int32Array; readonly start: Int32Array } {
-  const rows = blocks.reduce((n, b) => n + b.count, 0)
-  const block = new Int32Array(rows)
-  const start = new Int32Array(blocks.length)
-  let row = 0
-  for (let k = 0; k < blocks.length; k++) {
-    start[k] = row
-    block.fill(k, row, row + blocks[k].count)
-    row += blocks[k].count
+function findTombstones(blocks: readonly RecordsBlock[], found: Set<number>): void {
+  let first = 0
+  for (const { count, valueStart } of blocks) {
+    for (let i = 0; i < count; i++) if (valueStart[i] < 0) found.add(first + i)
+    first += count
   }
-  return { block, start }
+}
+
+/** Goes back from a row of the batch to its record; only rejected rows are asked for, so it searches instead of keeping an index. */
+function locate<B extends Block>(blocks: readonly B[]): <T>(row: number, use: (block: B, row: number) => T) => T {
+  return (row, use) => {
+    let first = 0
+    for (const block of blocks) {
+      if (row < first + block.count) return use(block, row - first)
+      first += block.count
+    }
+    throw new RangeError(`row ${row} of ${first}`)
+  }
 }
 
 function recordAt(block: RecordBlock, row: number): RawRecord {
@@ -152,17 +158,19 @@ function recordAt(block: RecordBlock, row: number): RawRecord {
   }
 }
 
-function assemble(
-  schema: Schema,
-  columns: readonly Column[],
-  cut: Cut,
-  lane: number,
-  blocks: readonly Block[],
-  raw: (row: number) => RawRecord,
-  bad: ReadonlyMap<number, ConnectError>,
-  skipped: ReadonlySet<number>,
-  plugin: string,
-): Batch {
+interface Parts {
+  readonly schema: Schema
+  readonly columns: readonly Column[]
+  readonly cut: Cut
+  readonly lane: number
+  readonly blocks: readonly Block[]
+  readonly raw: (row: number) => RawRecord
+  readonly bad: ReadonlyMap<number, ConnectError>
+  readonly skipped: ReadonlySet<number>
+  readonly plugin: string
+}
+
+function assemble({ schema, columns, cut, lane, blocks, raw, bad, skipped, plugin }: Parts): Batch {
   const length = blocks.reduce((n, b) => n + b.count, 0)
   const rangeOf = new Map(cut.ranges.map((r, i) => [partitionKey(r), i]))
   const range = new Int32Array(length)

@@ -283,7 +283,11 @@ test('on_error: stop ends each flow before its bad record, at every start, until
     return tables('stop')
   }
   const first = await stops()
-  for (const rows of Object.values(first)) expect(rows.every(r => (r as { id: number }).id < 3)).toBe(true)
+  for (const kind of kinds) {
+    // what the store refuses is known after the batch was sent: its other rows stand in the table, the position does not pass it
+    const allowed = kind.stage === 'write' ? GOOD : GOOD.filter(id => id < 3)
+    for (const row of first[kind.name]) expect(allowed).toContain((row as { id: number }).id)
+  }
   expect(await stops()).toEqual(first)
   pipeline('stop', kind => `    on_error: {dead_letter: ${topicOf(kind)}.dead2}\n`)
   const outcome = await bench.run(file)
@@ -319,7 +323,9 @@ flows:
 `,
   )
   expect((await bench.run(file)).code).toBe(0)
-  const rows = await bench.sql(`SELECT id, length(text) AS n, text = repeat('y', n) AS whole FROM {db}.large ORDER BY id`)
+  const rows = await bench.sql(
+    `SELECT id, length(text) AS n, replaceAll(text, 'y', '') = '' AS whole FROM {db}.large ORDER BY id`,
+  )
   expect(rows).toEqual([
     { id: 1, n: '10', whole: 1 },
     { id: 2, n: String(HUGE - 100), whole: 1 },

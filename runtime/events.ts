@@ -203,8 +203,9 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     text: d => `${d.flow}: ${d.rows} rows took the slow path: ${d.reason}`,
     metrics: d => [move('olap_connect_records_slow_path_total', { ...flowOf(d), reason: d.reason }, d.rows)],
   },
+  // said once by service_unreachable; each further try is a detail
   retrying: {
-    level: 'info',
+    level: 'debug',
     text: d => `${d.flow}: ${d.stage}: ${d.code}: ${d.message}; again in ${d.in_ms} ms`,
     metrics: d => [move('olap_connect_retries_total', { ...flowOf(d), stage: d.stage, code: d.code }, 1)],
   },

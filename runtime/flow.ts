@@ -21,7 +21,7 @@ import type {
   WriteResult,
 } from './plugin'
 import { needsKey } from './record_columns'
-import { anySignal, type RetryContext, retrying } from './retry'
+import { anySignal, expectListeners, Outages, type RetryContext, retrying } from './retry'
 import type { Schema } from './schema'
 import type { FlowSpec } from './spec'
 import type { StageName } from './stage_name'
@@ -75,6 +75,7 @@ export class FlowRun {
   readonly #parts: FlowParts
   readonly #environment: FlowEnvironment
   readonly #bound = new AbortController()
+  readonly #outages = new Outages()
   readonly #stats: FlowStats
   #decode: DecodeStage | null = null
   #binding: Promise<void> | null = null
@@ -119,7 +120,17 @@ export class FlowRun {
   }
 
   retryContext(stage: StageName, signal: AbortSignal): RetryContext {
-    return { pipeline: this.pipeline, flow: this.spec.name, stage, events: this.#environment.events, clock: this.clock, signal }
+    const { events, drain } = this.#environment
+    return {
+      pipeline: this.pipeline,
+      flow: this.spec.name,
+      stage,
+      events,
+      clock: this.clock,
+      signal,
+      drain,
+      outages: this.#outages,
+    }
   }
 
   whenInputIsComplete(signal: AbortSignal): Promise<boolean> {
@@ -262,6 +273,7 @@ export class FlowRun {
   async #lanes(session: Session): Promise<readonly string[]> {
     const failed = new AbortController()
     const { signal, release } = anySignal(session.over, failed.signal)
+    expectListeners(session.lanes.length, signal, this.#bound.signal)
     const inner: Session = { ...session, id: session.id, lanes: session.lanes, over: signal }
     const results = await Promise.allSettled(
       session.lanes.map(reader =>

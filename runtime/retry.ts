@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from './clock'
 import { asConnectError, ConnectError } from './errors'
 import type { Emitter } from './events'
@@ -11,6 +12,32 @@ export interface RetryContext {
   readonly clock: Clock
   /** Ends the waiting; its reason is thrown. */
   readonly signal: AbortSignal
+  /**
+   * A graceful stop: what runs is finished, but a service that is away is not waited for; its reason is thrown. Whatever is
+   * then unfinished is named in the position and finished by the next start.
+   */
+  readonly drain?: AbortSignal
+  /** What the lanes of a flow wait for, so that one outage is said once. */
+  readonly outages?: Outages
+}
+
+/** Counts who waits at which stage: the first to wait says so, the last to go on says that it is over. */
+export class Outages {
+  readonly #waiting = new Map<StageName, number>()
+
+  /** True for the first to wait at this stage. */
+  enter(stage: StageName): boolean {
+    const count = this.#waiting.get(stage) ?? 0
+    this.#waiting.set(stage, count + 1)
+    return count === 0
+  }
+
+  /** True for the last. */
+  leave(stage: StageName): boolean {
+    const count = (this.#waiting.get(stage) ?? 1) - 1
+    this.#waiting.set(stage, count)
+    return count === 0
+  }
 }
 
 const FIRST_WAIT_MS = 100
@@ -22,25 +49,48 @@ const LONGEST_WAIT_MS = 5_000
  * `operation(attempt)`: attempt counts from 0. Throws the last non-retriable error or the signal's reason.
  */
 export async function retrying<T>(context: RetryContext, operation: (attempt: number) => Promise<T>): Promise<T> {
-  const { pipeline, flow, stage, events, clock, signal } = context
+  const { pipeline, flow, stage, events, clock, signal, drain, outages = new Outages() } = context
   const started = clock.monotonic()
-  for (let attempt = 0; ; attempt++) {
-    signal.throwIfAborted()
-    try {
-      const result = await operation(attempt)
-      if (attempt > 0) events.emit('service_back', { pipeline, flow, stage, after_ms: Math.round(clock.monotonic() - started) })
-      return result
-    } catch (thrown) {
-      const error = asConnectError(thrown, { stage })
-      // the session ended or a stop was asked for while the operation ran: that is why it failed
-      if (signal.aborted) throw signal.reason
-      if (!error.retriable || error.code === 'P005_SESSION_OVER') throw error
-      const in_ms = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10))
-      const { code, message } = error
-      if (attempt === 0) events.emit('service_unreachable', { pipeline, flow, stage, code, message })
-      events.emit('retrying', { pipeline, flow, stage, code, message, in_ms })
-      await clock.sleep(in_ms, signal)
+  let waiting = false
+  const leave = (): boolean => {
+    const last = waiting && outages.leave(stage)
+    waiting = false
+    return last
+  }
+  try {
+    for (let attempt = 0; ; attempt++) {
+      signal.throwIfAborted()
+      try {
+        const result = await operation(attempt)
+        if (leave()) events.emit('service_back', { pipeline, flow, stage, after_ms: Math.round(clock.monotonic() - started) })
+        return result
+      } catch (thrown) {
+        const error = asConnectError(thrown, { stage })
+        // the session ended or a stop was asked for while the operation ran: that is why it failed
+        if (signal.aborted) throw signal.reason
+        if (!error.retriable || error.code === 'P005_SESSION_OVER') throw error
+        drain?.throwIfAborted()
+        const in_ms = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10))
+        const { code, message } = error
+        if (!waiting) {
+          waiting = true
+          if (outages.enter(stage)) events.emit('service_unreachable', { pipeline, flow, stage, code, message })
+        }
+        events.emit('retrying', { pipeline, flow, stage, code, message, in_ms })
+        await pause(clock, in_ms, drain ? [signal, drain] : [signal])
+      }
     }
+  } finally {
+    leave()
+  }
+}
+
+async function pause(clock: Clock, ms: number, signals: readonly AbortSignal[]): Promise<void> {
+  const { signal, release } = anySignal(...signals)
+  try {
+    await clock.sleep(ms, signal)
+  } finally {
+    release()
   }
 }
 
@@ -52,7 +102,17 @@ export function anySignal(...signals: readonly AbortSignal[]): { readonly signal
     if (s.aborted) controller.abort(s.reason)
     else s.addEventListener('abort', abort, { once: true })
   }
-  return { signal: controller.signal, release: () => signals.forEach(s => s.removeEventListener('abort', abort)) }
+  const release = (): void => {
+    for (const s of signals) s.removeEventListener('abort', abort)
+  }
+  return { signal: controller.signal, release }
 }
+
+/**
+ * Node warns of a leak at the 11th listener of a signal. Signals that all lanes listen to have some for each lane (measured: up
+ * to four at once); above this bound it is a leak, and the warning stays.
+ */
+export const expectListeners = (lanes: number, ...signals: readonly AbortSignal[]): void =>
+  setMaxListeners(10 + 8 * lanes, ...signals)
 
 export const stopped = (): ConnectError => new ConnectError('R003_ABORTED', 'stopped on request')

@@ -1,7 +1,7 @@
 import { asConnectError, ConnectError } from './errors'
 import { type FlowEnd, FlowRun } from './flow'
 import type { EngineHooks } from './hooks'
-import { anySignal } from './retry'
+import { anySignal, expectListeners } from './retry'
 import type { FlowSpec, PipelineSpec } from './spec'
 import { createFlow, type StageEnvironment, upstreamOf } from './stages'
 import { type FlowCounts, FlowStats, LatencyHistogram } from './stats'
@@ -46,6 +46,8 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options
     this.#flows = options.pipelines.flatMap(pipeline => pipeline.flows.map(spec => ({ pipeline, spec, stats: new FlowStats() })))
+    const lanes = this.#flows.reduce((n, f) => n + f.spec.lanes, 0)
+    expectListeners(lanes, options.drain, options.abort)
     if (options.untilCaughtUp) this.#refuseEndless()
   }
 
@@ -128,12 +130,15 @@ export class Worker {
   async #inputComplete(pipeline: PipelineSpec, spec: FlowSpec, signal: AbortSignal): Promise<boolean> {
     if (!this.#options.untilCaughtUp) return false
     const feeding = upstreamOf(pipeline, spec, this.#options.registry).map(f => this.#finished.get(f))
+    let release = (): void => {}
     const aborted = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason)
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      const abort = (): void => reject(signal.reason)
+      if (signal.aborted) abort()
+      signal.addEventListener('abort', abort, { once: true })
+      release = () => signal.removeEventListener('abort', abort)
     })
     aborted.catch(() => {})
-    await Promise.race([Promise.all(feeding), aborted])
+    await Promise.race([Promise.all(feeding), aborted]).finally(release)
     return true
   }
 

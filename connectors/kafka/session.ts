@@ -1,6 +1,7 @@
 import { ConnectError } from '../../runtime/errors'
 import { partitionKey, type TopicPartition } from '../../runtime/origin'
 import type { Chunk, Committed, LaneReader, Position, Session, TransactionGroup } from '../../runtime/plugin'
+import { expectListeners } from '../../runtime/retry'
 import { kafkaError } from './errors'
 import { byTopic, GroupOffsets } from './group_offsets'
 import { LaneFeed } from './lane_feed'
@@ -45,6 +46,7 @@ export class KafkaSession implements Session, FetchTarget {
     this.#feeds = owned.map(
       ([, partitions]) => new LaneFeed({ partitions, limit: options.limit, over: this.over, wanted: this.#wanted }),
     )
+    expectListeners(owned.length, this.over)
     this.#feedOf = new Map(this.#feeds.flatMap(feed => feed.partitions.map(p => [partitionKey(p), feed] as const)))
     this.lanes = owned.map(
       ([lane], i) =>

@@ -83,7 +83,6 @@ describe('kills', () => {
       const seed = Math.floor(random() * 1e9)
       const hooks = byPoint ? { kill: AT_A_POINT, seed } : null
       await oneLife(world, hooks, byPoint ? null : random() * WITHIN_MS, share, tally)
-      tally.kills[byPoint ? 'point' : 'moment']++
     }
     await world.produce(RECORDS - world.produced())
     const last = await bench.run(world.file, ['--until-caught-up', ...TALKATIVE])

@@ -9,15 +9,12 @@ import { amountOf } from './checker'
 export const PARTITIONS = 12
 const LANES = 4
 
-const SCHEMA: Schema = {
-  type: 'record',
-  name: 'Payment',
-  fields: [
-    { name: 'id', type: 'long' },
-    { name: 'device', type: 'string' },
-    { name: 'amount', type: 'long' },
-  ],
-}
+const schemaWith = (...more: readonly object[]): Schema =>
+  ({
+    type: 'record',
+    name: 'Payment',
+    fields: [{ name: 'id', type: 'long' }, { name: 'device', type: 'string' }, { name: 'amount', type: 'long' }, ...more],
+  }) as Schema
 
 export interface World {
   readonly bench: Bench
@@ -29,6 +26,8 @@ export interface World {
   readonly produced: () => number
   /** Produces the next ids, in requests of `PARTITIONS * 40` records at most. */
   produce(count: number): Promise<void>
+  /** From now on records are written with a further schema, which the worker has not seen. */
+  evolve(): Promise<void>
   close(): Promise<void>
 }
 
@@ -47,11 +46,12 @@ export async function createWorld(bench: Bench, name: string, options: WorldOpti
   await admin.connect()
   await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }], waitForLeaders: true })
   await admin.disconnect()
-  const { id: schema } = await bench.schemas.register(
-    { type: 'AVRO' as never, schema: JSON.stringify(SCHEMA) },
-    { subject: `${topic}-value` },
-  )
-  const type = Type.forSchema(SCHEMA)
+  const register = async (schema: Schema): Promise<{ id: number; type: Type }> => {
+    const text = { type: 'AVRO' as never, schema: JSON.stringify(schema) }
+    const { id } = await bench.schemas.register(text, { subject: `${topic}-value` })
+    return { id, type: Type.forSchema(schema) }
+  }
+  let written = await register(schemaWith())
   const file = bench.file(
     `${name}.yaml`,
     `name: ${bench.unique(name)}
@@ -96,13 +96,16 @@ ${options.more ?? ''}`,
           topic,
           messages: Array.from({ length: n }, (_, i) => {
             const id = first + i
-            const value = wire(schema, type.toBuffer({ id, device: `device-${id % 97}`, amount: amountOf(id) }))
+            const value = wire(written.id, written.type.toBuffer({ id, device: `device-${id % 97}`, amount: amountOf(id) }))
             return { partition: id % PARTITIONS, key: String(id), value }
           }),
         })
         produced += n
         left -= n
       }
+    },
+    async evolve() {
+      written = await register(schemaWith({ name: 'note', type: ['null', 'string'], default: null }))
     },
     async close() {
       await producer?.disconnect()

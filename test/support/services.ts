@@ -27,6 +27,9 @@ export interface Service {
   kill(): Promise<void>
   /** Starts it again on the same folder and port. */
   restart(): Promise<void>
+  /** Stops it from answering (SIGSTOP), its connections stay; `thaw` ends that. */
+  freeze(): void
+  thaw(): void
 }
 
 export const startKafka = (): Promise<Service> =>
@@ -76,6 +79,8 @@ async function start(recipe: Recipe): Promise<Service> {
       await end(running.child, 'SIGKILL')
       running = await launch(recipe, folder, port)
     },
+    freeze: () => void running.child.kill('SIGSTOP'),
+    thaw: () => void running.child.kill('SIGCONT'),
   }
 }
 

@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { systemClock } from '../../../runtime/clock'
+import { LaneBuffer } from '../../../runtime/lane_buffer'
+import type { Chunk } from '../../../runtime/plugin'
+
+const T = [
+  { topic: 't', partition: 0 },
+  { topic: 't', partition: 1 },
+  { topic: 't', partition: 2 },
+]
+const never = new AbortController().signal
+
+/** Offsets from..from+count-1, each record one byte; `hole` offsets after them without a record. */
+function chunk(partition: number, from: number, count: number, hole = 0): Chunk {
+  const starts = Int32Array.from({ length: count }, (_, i) => i)
+  const ends = Int32Array.from({ length: count }, (_, i) => i + 1)
+  const zero = new Int32Array(count)
+  return {
+    topic: 't',
+    partition,
+    from,
+    next: from + count + hole,
+    bytes: count,
+    block:
+      count === 0
+        ? null
+        : {
+            kind: 'records',
+            topic: 't',
+            partition,
+            count,
+            buffer: Buffer.alloc(count),
+            keyStart: starts,
+            keyEnd: ends,
+            valueStart: starts,
+            valueEnd: ends,
+            headersStart: zero,
+            headersEnd: zero,
+            offset: Float64Array.from({ length: count }, (_, i) => from + i),
+            timestamp: new Float64Array(count),
+          },
+  }
+}
+
+const start = () => new LaneBuffer(T, new Map(T.map(p => [`t|${p.partition}`, 0])), systemClock)
+
+test('whatever is added and however it is cut, every record comes once, in partition and offset order, in contiguous ranges', () => {
+  const chunks = fc.array(
+    fc.record({
+      partition: fc.integer({ min: 0, max: 2 }),
+      count: fc.integer({ min: 0, max: 9 }),
+      hole: fc.integer({ min: 0, max: 2 }),
+    }),
+    { maxLength: 30 },
+  )
+  fc.assert(
+    fc.property(chunks, fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1 }), (parts, sizes) => {
+      const buffer = start()
+      const read = [0, 0, 0]
+      const expected: string[][] = [[], [], []]
+      for (const { partition, count, hole } of parts) {
+        if (count + hole === 0) continue
+        buffer.add(chunk(partition, read[partition], count, hole))
+        for (let i = 0; i < count; i++) expected[partition].push(`${partition}:${read[partition] + i}`)
+        read[partition] += count + hole
+      }
+      const got: string[][] = [[], [], []]
+      const position = [0, 0, 0]
+      for (let k = 0; buffer.rows > 0; k++) {
+        const cut = buffer.cut(sizes[k % sizes.length])
+        expect(cut.ranges.length).toBeGreaterThan(0)
+        for (const r of cut.ranges) {
+          expect(r.from).toBe(position[r.partition])
+          position[r.partition] = r.to + 1
+        }
+        for (const b of cut.blocks) for (let i = 0; i < b.count; i++) got[b.partition].push(`${b.partition}:${b.offset[i]}`)
+      }
+      expect(got).toEqual(expected)
+      expect(buffer.bytes).toBe(0)
+    }),
+    { numRuns: 300, seed: 7 },
+  )
+})
+
+test('an exact cut takes the named ranges and nothing else', () => {
+  const buffer = start()
+  buffer.add(chunk(0, 0, 10))
+  buffer.add(chunk(1, 0, 4))
+  const ranges = [
+    { key: 't|0', from: 0, to: 6 },
+    { key: 't|1', from: 0, to: 3 },
+  ]
+  expect(buffer.holds(ranges)).toBe(true)
+  const cut = buffer.cutExactly(ranges)
+  expect(cut.rows).toBe(11)
+  expect(buffer.position('t|0')).toBe(7)
+  expect(buffer.rows).toBe(3)
+  expect(() => buffer.cutExactly([{ key: 't|0', from: 0, to: 6 }])).toThrow('cannot cut')
+})
+
+test('a jump in the offsets is an error, not a gap', () => {
+  const buffer = start()
+  buffer.add(chunk(0, 0, 3))
+  expect(() => buffer.add(chunk(0, 5, 1))).toThrow(expect.objectContaining({ code: 'K002_OFFSET_JUMP' }))
+})
+
+test('a batch is due by rows, by bytes, by age or at the end of the input; an empty end is no batch', async () => {
+  const flush = { rows: 5, bytes: 1000, interval: 60_000 }
+  const byRows = start()
+  const waiting = byRows.due(flush, never)
+  byRows.add(chunk(0, 0, 5))
+  await expect(waiting).resolves.toBe(true)
+
+  const byAge = start()
+  byAge.add(chunk(0, 0, 1))
+  await expect(byAge.due({ ...flush, interval: 1 }, never)).resolves.toBe(true)
+
+  const atEnd = start()
+  atEnd.add(chunk(0, 0, 1))
+  atEnd.end()
+  await expect(atEnd.due(flush, never)).resolves.toBe(true)
+  atEnd.cut(10)
+  await expect(atEnd.due(flush, never)).resolves.toBe(false)
+})
+
+test('waiting obeys its signal', async () => {
+  const stop = new AbortController()
+  const waiting = start().due({ rows: 1, bytes: 1, interval: 1 }, stop.signal)
+  stop.abort(new Error('enough'))
+  await expect(waiting).rejects.toThrow('enough')
+})

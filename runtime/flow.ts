@@ -77,6 +77,7 @@ export class FlowRun {
   readonly #bound = new AbortController()
   readonly #outages = new Outages()
   readonly #stats: FlowStats
+  readonly #measured = new Map<number, { readonly records: number; readonly bytes: number }>()
   #decode: DecodeStage | null = null
   #binding: Promise<void> | null = null
 
@@ -318,6 +319,14 @@ export class FlowRun {
   }
 
   // ------------------------------------------------------------------------------------------------- counting and settling
+
+  /** What a lane has measured; the flow's figures are the sums over its lanes. */
+  measured(lane: number, figures: { readonly records: number; readonly bytes: number }): void {
+    this.#measured.set(lane, figures)
+    const all = [...this.#measured.values()]
+    this.emit('lag_measured', { records: all.reduce((n, m) => n + m.records, 0) })
+    this.emit('memory_in_flight', { bytes: all.reduce((n, m) => n + m.bytes, 0) })
+  }
 
   countRead(chunk: Chunk): void {
     const records = (chunk.block?.count ?? 0) + (chunk.damaged ? 1 : 0)

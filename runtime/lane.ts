@@ -1,5 +1,6 @@
 import { ConnectError } from './errors'
 import type { FlowRun } from './flow'
+import { measureLag } from './lag'
 import { type Cut, LaneBuffer } from './lane_buffer'
 import { tokenLoop } from './lane_token'
 import { transactionLoop } from './lane_transaction'
@@ -163,6 +164,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
     const lane = new LaneRun(flow, reader, buffer, signal, start, states)
     const filling = fill(flow, reader, buffer, start, signal).catch(fail)
     const watching = watchEnd(flow, reader, buffer, signal).catch(fail)
+    const measuring = measureLag(flow, reader, buffer, signal)
     try {
       if (sinkLane.delivery === 'token') await tokenLoop(lane, sinkLane)
       else {
@@ -174,7 +176,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
       }
     } finally {
       failure.abort(new ConnectError('R003_ABORTED', 'the lane has ended'))
-      await Promise.all([filling, watching])
+      await Promise.all([filling, watching, measuring])
     }
     return flow.drain.aborted ? 'stopped' : 'done'
   } catch (error) {

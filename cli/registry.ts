@@ -7,6 +7,7 @@ import type { Declaration } from '../runtime/plugin'
 import { createRegistry, type Registry } from '../runtime/registry'
 import { transforms } from '../transforms'
 import { formats } from '../transforms/formats'
+import { declarationProblem } from './declaration'
 
 const builtIn: readonly Declaration[] = [...connectors, ...transforms, ...formats]
 
@@ -49,11 +50,10 @@ async function load(file: string, { name, file: pipeline }: PluginReference): Pr
   let exported = (loaded as { default?: unknown }).default
   if (typeof exported === 'object' && exported !== null && 'default' in exported) exported = exported.default
   const declarations = Array.isArray(exported) ? exported : [exported]
-  for (const d of declarations)
-    if (!isDeclaration(d))
-      throw new ConnectError('C018_PLUGIN_INVALID', `${pipeline}: the default export of ${name} is not a plugin declaration`)
+  for (const d of declarations) {
+    const problem = declarationProblem(d)
+    if (problem !== null)
+      throw new ConnectError('C018_PLUGIN_INVALID', `${pipeline}: the default export of ${name} is no plugin: ${problem}`)
+  }
   return declarations as readonly Declaration[]
 }
-
-const isDeclaration = (value: unknown): value is Declaration =>
-  typeof value === 'object' && value !== null && 'kind' in value && 'name' in value && 'config' in value && 'create' in value

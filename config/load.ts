@@ -13,6 +13,7 @@ import { createScrubber } from './secrets'
 import { NOT_AVAILABLE, type PipelineFile, pipelineSchema } from './structure'
 import { type Scope, substituteTree, systemCode } from './substitute'
 import { child, entryOf, type Node, pathText, textOf } from './tree'
+import { readViews } from './views'
 
 export interface LoadOptions {
   readonly registry: Registry
@@ -104,6 +105,7 @@ function readPipeline(root: Node, file: string, baseDir: string, context: CheckC
   const block = child(tree, 'flows')
   const entries = block?.kind === 'map' ? block.entries : []
   const flows = entries.flatMap(entry => readFlow(entry, values?.flows[entry.key], flowContext))
+  const views = readViews(child(tree, 'views'), values?.views, flows, context)
   lintFile(tree, connections, context)
   if (!values || context.findings.errors > 0) return null
   const specs = connections.flatMap(c => (c.spec ? [[c.name, c.spec] as const] : []))
@@ -114,6 +116,7 @@ function readPipeline(root: Node, file: string, baseDir: string, context: CheckC
     connections: Object.fromEntries(specs),
     home,
     flows,
+    views,
     memory: values.memory,
     shutdownTimeout: values.shutdown_timeout,
   }

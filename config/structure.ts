@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bytes, duration, topicName } from '../runtime/fields'
+import { viewSchema } from './views'
 
 /** The pipeline file without its plugins: what `load.ts` checks first and what the JSON Schema is built around. */
 
@@ -60,7 +61,7 @@ const connection = z
   .meta({ expected: 'a mapping with the settings of a connection' })
 
 /** Parts of the language that are known but that this version does not run. Empty ones are let through. */
-export const NOT_AVAILABLE = ['views', 'models', 'tests'] as const
+export const NOT_AVAILABLE = ['models', 'tests'] as const
 
 export const pipelineSchema = z.strictObject({
   name: z
@@ -84,7 +85,13 @@ export const pipelineSchema = z.strictObject({
     .record(word('a flow name'), flow)
     .refine(flows => Object.keys(flows).length > 0, 'a pipeline needs at least one flow')
     .describe('Source, transforms and sink, by name.'),
-  views: z.unknown().optional(),
+  views: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'expected a view name: letters, digits, "_", at most 100'),
+      viewSchema,
+    )
+    .prefault({})
+    .describe('Aggregates of tables in windows of event time, by name; each becomes a table of that name.'),
   models: z.unknown().optional(),
   tests: z.unknown().optional(),
 })

@@ -45,7 +45,7 @@ export const ERRORS = {
   C018_PLUGIN_INVALID: {
     retriable: false,
     exit: 2,
-    hint: 'the default export must be made by defineSource, defineTransform, defineSink or defineFormat',
+    hint: 'the default export must be made by defineSource, defineTransform, defineSink, defineFormat or defineDetector',
   },
   C019_USAGE: { retriable: false, exit: 2, hint: '`connect help` shows the commands and their options' },
   C020_TYPE_MISMATCH: { retriable: false, exit: 2, hint: 'add a `cast` or change the column' },
@@ -113,6 +113,7 @@ export const ERRORS = {
     exit: 1,
     hint: 'another pipeline writes this table; give this one another table, or remove the mark from the comment of its __in table',
   },
+  S010_VIEW_CHANGED: { retriable: false, exit: 1, hint: 'undo the change of the view, or drop its objects and let them be made again' },
 
   // Kafka
   K001_OFFSET_OUT_OF_RANGE: {

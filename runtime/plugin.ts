@@ -2,10 +2,13 @@ import type { z } from 'zod'
 import type { Batch, ColumnBlock, RawRecord, RecordBlock } from './batch'
 import type { Clock } from './clock'
 import type { Column } from './column'
+import type { Detector, DetectorContext } from './detector'
 import type { ConnectError } from './errors'
 import type { Emitter } from './events'
+import type { DetectorSpec } from './fields'
 import type { OffsetRange, TopicPartition } from './origin'
 import type { Schema } from './schema'
+import type { ViewSpec } from './spec'
 
 /**
  * The contracts between the engine and its plugins, and the one declaration every plugin makes. This file is the public entry
@@ -152,12 +155,27 @@ export interface Encoder {
 /**
  * A transform is bound to its input schema once (which is where unknown columns and ill-typed expressions are refused) and then
  * applied to batches. Pure in its input: it never changes the columns it is given; it returns new ones or the same.
+ *
+ * With the capability `changes_rows` the output has rows of its own: origin is kept, each output row has the provenance (`rows`,
+ * `raw`) of the input row it came from, in input order, and `replaced` grows by the live rows taken in (less those rejected)
+ * minus the rows given out. So positions, counters and dead letters go on to work.
+ *
+ * With the capability `stateful` the output also depends on the batches before, of the same lane only (`batch.origin.lane`), and
+ * never on how the rows were cut into batches or on a clock. What it knows of a lane is the lane's `snapshot`; `restore` on
+ * another instance with the same config, then the same rows, give the same output to the bit.
  */
 export interface Transform {
   /** Output schema for this input schema. Throws ConnectError C0xx. Called once before `apply`. */
   bind(schema: Schema): Schema
   /** Narrows the selection, replaces columns, appends to `rejected`. Keeps origin, rows, raw and length. */
   apply(batch: Batch, context: ApplyContext): Batch | Promise<Batch>
+  /** Stateful ones, after `bind`: all it knows of a lane, as bytes of its own. Called between batches. */
+  snapshot?(lane: number): Buffer
+  /**
+   * Replaces what it knows of a lane; null: nothing. False: these bytes were made with another config or version, and the lane
+   * now starts from nothing.
+   */
+  restore?(lane: number, bytes: Buffer | null): boolean
   close?(): Promise<void>
 }
 
@@ -292,6 +310,10 @@ export interface PluginContext<Connection = unknown> {
   readonly events: Emitter
   /** Bytes this flow may hold in memory, read but not yet written. */
   readonly memory: number
+  /** Views of the pipeline; absent outside of a running one. */
+  readonly views?: readonly ViewSpec[]
+  /** Makes a detector of a loaded `detectors:` entry; absent outside of a pipeline, where only the built-in ones are known. */
+  readonly detector?: (spec: DetectorSpec, context: DetectorContext) => Detector
   /** Prints text and resolves when more may be printed; absent where there is no standard output to print to. */
   readonly stdout?: (text: string) => Promise<void>
 }
@@ -399,7 +421,7 @@ export interface SinkContext<Connection = unknown> extends PluginContext<Connect
 
 export interface TransformDeclaration<Config extends z.ZodType = z.ZodType> extends DeclarationBase<Config> {
   readonly kind: 'transform'
-  readonly capabilities: { readonly stateful: boolean }
+  readonly capabilities: { readonly stateful: boolean; readonly changes_rows?: boolean }
   create(config: z.output<Config>, context: PluginContext): Transform
 }
 
@@ -409,7 +431,19 @@ export interface FormatDeclaration<Config extends z.ZodType = z.ZodType> extends
   create(config: z.output<Config>, context: FormatContext): Format
 }
 
-export type Declaration = ConnectionDeclaration | SourceDeclaration | SinkDeclaration | TransformDeclaration | FormatDeclaration
+/** `create` is called once for each lane: an instance holds the state of one. */
+export interface DetectorDeclaration<Config extends z.ZodType = z.ZodType> extends DeclarationBase<Config> {
+  readonly kind: 'detector'
+  create(config: z.output<Config>, context: DetectorContext): Detector
+}
+
+export type Declaration =
+  | ConnectionDeclaration
+  | SourceDeclaration
+  | SinkDeclaration
+  | TransformDeclaration
+  | FormatDeclaration
+  | DetectorDeclaration
 
 /**
  * The `define` functions only give the config its type. They return the declaration with that type erased, which is what the
@@ -425,14 +459,19 @@ export const defineTransform = <C extends z.ZodType>(d: Omit<TransformDeclaratio
   erase({ ...d, kind: 'transform' })
 export const defineFormat = <C extends z.ZodType>(d: Omit<FormatDeclaration<C>, 'kind'>): FormatDeclaration =>
   erase({ ...d, kind: 'format' })
+export const defineDetector = <C extends z.ZodType>(d: Omit<DetectorDeclaration<C>, 'kind'>): DetectorDeclaration =>
+  erase({ ...d, kind: 'detector' })
 
 const erase = <D extends Declaration>(declaration: unknown): D => declaration as D
 
 export { liveRows } from './batch'
 export type { Column } from './column'
 export { createColumn } from './column'
+export type { Detector, DetectorContext, Explanation, Point } from './detector'
+export { NOT_READY } from './detector'
 export { ConnectError } from './errors'
 export * as fields from './fields'
+export { KeyFloats, packFloats, unpackFloats } from './key_floats'
 export { rowJson } from './row_json'
 export { takeBatch } from './take'
 export { appendValue, valueAt } from './value'

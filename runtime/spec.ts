@@ -11,6 +11,7 @@ export interface PipelineSpec {
   /** Connection that keeps the pipeline's own topics; null if the pipeline has no Kafka. */
   readonly home: string | null
   readonly flows: readonly FlowSpec[]
+  readonly views: readonly ViewSpec[]
   /** Bytes in flight per worker. */
   readonly memory: number
   readonly shutdownTimeout: number
@@ -40,6 +41,35 @@ export interface PluginSpec {
   /** Validated and transformed by the plugin's declaration; format fields are FormatSpec. */
   readonly config: unknown
   /** Where it stands in the file, for errors found later (binding a schema): `file:line:column`. */
+  readonly at: string
+}
+
+/**
+ * A view: aggregates of a table's rows by key, in windows of event time `[start, end)` of `size` that begin every `slide`; without
+ * `size` one row a key over everything. Durations in milliseconds; size, slide and offset are whole seconds and slide divides size.
+ */
+export interface ViewSpec {
+  readonly name: string
+  /** Connection of the table. */
+  readonly connection: string
+  /** Table that flows of this pipeline write. */
+  readonly from: string
+  /** Event time column of the table; null only for a view without windows. */
+  readonly time: string | null
+  /** Null: no windows. */
+  readonly window: { readonly size: number; readonly slide: number; readonly offset: number } | null
+  readonly keys: readonly string[]
+  /** SQL. */
+  readonly where: string | null
+  /** Name -> SQL over aggregate functions. */
+  readonly columns: Readonly<Record<string, string>>
+  readonly delay: number
+  readonly lateness: number
+  /** Null: rows of windows are kept for ever. */
+  readonly retain: number | null
+  /** How long partial aggregates are kept, in event time, after the last window they belong to is final. */
+  readonly panesRetain: number
+  /** `file:line:column`. */
   readonly at: string
 }
 

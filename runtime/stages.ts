@@ -86,6 +86,8 @@ const pluginContexts =
     clock: environment.clock,
     events: environment.events,
     memory: flowMemory(pipeline),
+    views: pipeline.views,
+    detector: (detector, of) => environment.registry.get('detector', detector.type).create(detector.config, of),
     ...(environment.stdout ? { stdout: environment.stdout } : {}),
   })
 

@@ -12,6 +12,7 @@ import { checkRows } from '../../sql/check'
 import type { ClickHouseStore } from '../../sql/client'
 import { deduplication, INSERT_SETTINGS, insertStatement } from '../../sql/insert'
 import { columnList, identifier, literal } from '../../sql/quote'
+import type { CompiledView } from '../../sql/windows/compile'
 import type { SinkConfig } from './config'
 import { highestOffsets, type Look } from './look'
 import type { SinkTables } from './names'
@@ -20,6 +21,7 @@ import { findRefused } from './refuse'
 import { repair } from './repair'
 import { type Rows, timeSpan, without } from './rows'
 import type { Prepared } from './tables'
+import { repairView } from './view_repair'
 
 export interface LaneContext {
   readonly store: ClickHouseStore
@@ -27,6 +29,8 @@ export interface LaneContext {
   readonly config: SinkConfig
   readonly tables: SinkTables
   readonly prepared: Prepared
+  /** Views that hang on `t__in`. */
+  readonly views: readonly CompiledView[]
   readonly pipeline: string
   readonly flow: string
   readonly clock: Clock
@@ -88,18 +92,41 @@ export class ClickHouseLane implements TokenLane {
       token: options.token,
       // The table forgets tokens after so many parts: an old batch is sent only if none of it is there
       lookFirst: old,
+      mayFeedViews: this.#c.views.length === 0,
       expiredBefore: config.retain === undefined ? null : clock.now() - config.retain,
       timeColumn: this.#timeColumn(rows),
       send,
       sendToTable: (columns, count, token) => this.#insertIntoTable(columns, count, token, options.signal),
-      repaired: count =>
-        this.#c.events.emit('rows_repaired', {
-          pipeline: this.#c.pipeline,
-          flow: this.#c.flow,
-          table: this.#c.tables.table.table,
-          rows: count,
-        }),
+      repaired: count => this.#repaired(this.#c.tables.table.table, count),
     })
+    for (const view of this.#c.views) await this.#repairView(view, rows, options)
+  }
+
+  async #repairView(view: CompiledView, rows: Rows, { token, signal }: TokenWrite): Promise<void> {
+    const { store, arrow, prepared, flow } = this.#c
+    const body = encodeArrow(arrow, prepared.input, rows.columns, rows.count)
+    await repairView({
+      view,
+      flow,
+      ranges: rows.batch.origin.ranges,
+      structure: this.#structure(),
+      token,
+      send: async (statement, token) => {
+        await store.send(statement, body, { settings: { ...INSERT_SETTINGS, ...deduplication(token) }, signal })
+      },
+      repaired: table => this.#repaired(table, rows.count),
+    })
+  }
+
+  #repaired(table: string, rows: number): void {
+    const { pipeline, flow, events } = this.#c
+    events.emit('rows_repaired', { pipeline, flow, table, rows })
+  }
+
+  /** Names and types of what is sent, as table functions want them. */
+  #structure(): string {
+    const { input, types } = this.#c.prepared
+    return input.columns.map(name => `${identifier(name)} ${types.get(name)}`).join(', ')
   }
 
   #insertIntoTable(columns: readonly Column[], count: number, token: string, signal: AbortSignal): Promise<void> {
@@ -126,10 +153,9 @@ export class ClickHouseLane implements TokenLane {
   async #probe(columns: readonly Column[], rows: Int32Array, signal: AbortSignal): Promise<void> {
     const { store, arrow, prepared } = this.#c
     const { input } = prepared
-    const structure = input.columns.map(name => `${identifier(name)} ${prepared.types.get(name)}`).join(', ')
     const part = columns.map(c => takeColumn(c, rows))
     await store.send(
-      `INSERT INTO FUNCTION null(${literal(structure)}) (${columnList(input.columns)}) FORMAT ArrowStream`,
+      `INSERT INTO FUNCTION null(${literal(this.#structure())}) (${columnList(input.columns)}) FORMAT ArrowStream`,
       encodeArrow(arrow, input, part, rows.length),
       { settings: INSERT_SETTINGS, signal },
     )

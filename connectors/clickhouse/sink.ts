@@ -3,10 +3,12 @@ import type { EventTimeOptions, Sink, SinkContext, SinkLane, SinkLaneInfo } from
 import type { Schema } from '../../runtime/schema'
 import { type ArrowLibrary, loadArrow } from '../../sql/arrow'
 import { type ClickHouseStore, createStore } from '../../sql/client'
+import type { CompiledView } from '../../sql/windows/compile'
 import type { ConnectionConfig, SinkConfig } from './config'
 import { ClickHouseLane } from './lane'
 import { type SinkTables, sinkTables } from './names'
 import { type Prepared, prepareTables } from './tables'
+import { prepareViews } from './views'
 
 /** Rows of one flow into one table. `open` may be called again after a retriable error. */
 export class ClickHouseSink implements Sink {
@@ -15,7 +17,7 @@ export class ClickHouseSink implements Sink {
   readonly #context: SinkContext<ConnectionConfig>
   readonly #store: ClickHouseStore
   readonly #tables: SinkTables
-  #ready: { readonly prepared: Prepared; readonly arrow: ArrowLibrary } | null = null
+  #ready: { readonly prepared: Prepared; readonly views: readonly CompiledView[]; readonly arrow: ArrowLibrary } | null = null
 
   constructor(config: SinkConfig, context: SinkContext<ConnectionConfig>) {
     this.#config = config
@@ -28,15 +30,27 @@ export class ClickHouseSink implements Sink {
 
   async open(schema: Schema, signal: AbortSignal): Promise<void> {
     const { pipeline, flow, events } = this.#context
+    const created = (table: string, statement: string): void => events.emit('table_created', { pipeline, flow, table, statement })
     const prepared = await prepareTables(schema, {
       store: this.#store,
       config: this.#config,
       tables: this.#tables,
       pipeline,
       signal,
-      created: (table, statement) => events.emit('table_created', { pipeline, flow, table, statement }),
+      created,
     })
-    this.#ready = { prepared, arrow: await loadArrow() }
+    const views = await prepareViews({
+      store: this.#store,
+      views: (this.#context.views ?? []).filter(
+        v => v.from === this.#config.table && v.connection === this.#context.connectionName,
+      ),
+      input: this.#tables.input,
+      pipeline,
+      create: this.#config.create,
+      signal,
+      created,
+    })
+    this.#ready = { prepared, views, arrow: await loadArrow() }
   }
 
   async lane(_info: SinkLaneInfo, _signal: AbortSignal): Promise<SinkLane> {

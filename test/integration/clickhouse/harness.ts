@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../../runtime/clock'
 import type { EventData, EventName } from '../../../runtime/events'
 import type { SinkContext, SinkDeclaration, TokenLane, TokenWrite, WriteResult } from '../../../runtime/plugin'
 import type { Schema } from '../../../runtime/schema'
+import type { ViewSpec } from '../../../runtime/spec'
 import type { ClickHouseStore } from '../../../sql/client'
 import { createStore } from '../../../sql/client'
 import { type Service, startClickHouse } from '../../support/services'
@@ -46,7 +47,7 @@ export class Harness {
   async sink(
     yaml: object,
     schema: Schema,
-    options: { pipeline?: string; flow?: string; clock?: Clock; database?: string } = {},
+    options: { pipeline?: string; flow?: string; clock?: Clock; database?: string; views?: readonly ViewSpec[] } = {},
   ): Promise<SinkUnderTest> {
     if (!declaration) throw new Error('no sink is declared')
     const connection = connectionConfig.parse({
@@ -65,6 +66,7 @@ export class Harness {
       clock: options.clock ?? systemClock,
       events: { emit: (name, data) => this.seen.push({ name, data }) },
       memory: 1e8,
+      views: options.views ?? [],
       sourceTopics: ['in'],
       format: () => {
         throw new Error('this sink needs no format')

@@ -55,6 +55,7 @@ describe('a valid file', () => {
       ],
       memory: 256 * 1024 ** 2,
       shutdownTimeout: 30_000,
+      views: [],
     })
   })
 
@@ -114,7 +115,7 @@ flows:
 
   test('may hold empty parts that are not available', () => {
     expect(load(`${MINIMAL}models: {}\ntests: []\n`).ok).toBe(true)
-    expect(problemsOf(load(`${MINIMAL}views:\n  v: {from: t}\n`))).toEqual(['7:1 C021 views'])
+    expect(problemsOf(load(`${MINIMAL}models:\n  v: {from: t}\n`))).toEqual(['7:1 C021 models'])
   })
 })
 

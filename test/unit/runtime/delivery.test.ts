@@ -17,6 +17,7 @@ const pipeline = (lanes: number): PipelineSpec => ({
   home: null,
   memory: 1 << 20,
   shutdownTimeout: 1000,
+  views: [],
   flows: [
     {
       name: 'f',

@@ -7,9 +7,10 @@ import type { Declaration } from '../runtime/plugin'
 import { createRegistry, type Registry } from '../runtime/registry'
 import { transforms } from '../transforms'
 import { formats } from '../transforms/formats'
+import { detectors } from '../transforms/score/detectors'
 import { declarationProblem } from './declaration'
 
-const builtIn: readonly Declaration[] = [...connectors, ...transforms, ...formats]
+const builtIn: readonly Declaration[] = [...connectors, ...transforms, ...formats, ...detectors]
 
 /** The plugins that come with the product. */
 export const builtInRegistry = (): Registry => createRegistry(builtIn)

@@ -104,6 +104,7 @@ class Preparation {
   prepare(leaves: readonly Leaf[], node: Node, path: Path): Node {
     if (node.kind === 'invalid') this.skipped = true
     if (leaves.some(leaf => leaf.meta.plugin === 'format')) return this.#format(node, path)
+    if (leaves.some(leaf => leaf.meta.plugin === 'detector')) return this.#detector(node, path)
     if (leaves.some(leaf => leaf.meta.secret === true)) this.#secret(node, path)
     if (node.kind === 'map') return this.#map(leaves, node, path)
     if (node.kind === 'seq') {
@@ -205,6 +206,40 @@ class Preparation {
     const config = checked.ok ? checked.value : {}
     if (!checked.ok) this.skipped = true
     return { kind: 'given', start: node.start, end: node.end, value: { format: name.text, config } }
+  }
+
+  /** `{type: ewma, ...options}` becomes `{type, config}` with the options checked by that detector's declaration. */
+  #detector(node: Node, path: Path): Node {
+    const { findings, registry } = this.#context
+    const detectors = registry.names('detector')
+    const examples = `write {type: NAME, ...}; there are ${detectors.join(', ')}`
+    const none: GivenNode = { kind: 'given', start: node.start, end: node.end, value: { type: '', config: {} } }
+    if (node.kind !== 'map') {
+      if (node.kind === 'invalid') return node
+      findings.add('C003_WRONG_TYPE', node.start, pathText(path), 'expected a mapping with the type of a detector', examples)
+      return none
+    }
+    const named = entryOf(node, 'type')
+    if (!named) {
+      findings.add('C004_MISSING_KEY', node.start, pathText(path), 'missing key `type`', examples)
+      return none
+    }
+    const { value: type } = named
+    if (type.kind === 'invalid') return type
+    const name = type.kind === 'scalar' && typeof type.value === 'string' ? type.text : null
+    const declaration = name === null ? undefined : registry.find('detector', name)
+    if (!declaration) {
+      const near = name === null ? null : didYouMean(name, detectors)
+      const hint = near ? `did you mean ${near}?` : `the detectors are ${detectors.join(', ')}`
+      const message = name === null ? 'expected the name of a detector' : `there is no detector "${name}"`
+      const code = name === null ? 'C003_WRONG_TYPE' : 'C009_UNKNOWN_PLUGIN'
+      findings.add(code, type.start, pathText([...path, 'type']), message, hint)
+      return none
+    }
+    const options: MapNode = { ...node, entries: node.entries.filter(e => e !== named) }
+    const checked = check(declaration.config, options, { path, owner: node.start }, this.#context)
+    if (!checked.ok) this.skipped = true
+    return { ...none, value: { type: declaration.name, config: checked.ok ? checked.value : {} } }
   }
 }
 

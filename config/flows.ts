@@ -92,7 +92,9 @@ function readBlock(kind: Kind, node: Node | undefined, at: Path, owner: number, 
 
 function unknownPlugin(kind: Kind, name: string, offset: number, at: Path, context: FlowContext): void {
   const known = context.registry.names(kind)
-  const others = (['source', 'transform', 'sink', 'format'] as const).filter(k => k !== kind && context.registry.find(k, name))
+  const others = (['source', 'transform', 'sink', 'format', 'detector'] as const).filter(
+    k => k !== kind && context.registry.find(k, name),
+  )
   const near = didYouMean(name, known)
   let hint = `the ${kind}s are ${known.join(', ')}; others are loaded by \`plugins:\``
   if (near) hint = `did you mean ${near}?`

@@ -25,6 +25,7 @@ export function jsonSchema(registry: Registry): Json {
   const of = (kind: Declaration['kind']): readonly Declaration[] => registry.all.filter(d => d.kind === kind)
   for (const declaration of registry.all) definitions[nameOf(declaration)] = options(declaration, definitions)
   definitions.connection = chosen('type', of('connection'))
+  definitions.detector = chosen('type', of('detector'))
   definitions.format = { anyOf: [{ anyOf: words(of('format')) }, VARIABLE, chosen('format', of('format'))] }
 
   const properties = root.properties as Json
@@ -126,6 +127,10 @@ function adapt({ zodSchema, jsonSchema }: Override): void {
   const { plugin, secret, expected: _words, advanced: _advanced, ...rest } = json
   replace(json, rest)
   if (secret === true) json.writeOnly = true
+  if (plugin === 'detector') {
+    replace(json, { $ref: '#/definitions/detector' })
+    return
+  }
   if (plugin === 'format') {
     const { description, default: fallback } = json
     replace(json, {

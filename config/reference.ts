@@ -77,6 +77,7 @@ function typeTexts(option: Json): readonly string[] {
     .filter(a => a.$ref !== '#/definitions/variable')
     .map(a => {
       if (a.$ref === '#/definitions/format') return 'format'
+      if (a.$ref === '#/definitions/detector') return 'detector'
       if (Array.isArray(a.enum)) return a.enum.map(v => `\`${v}\``).join(', ')
       if (a.const !== undefined) return `\`${a.const}\``
       if (a.type === 'array') return `list of ${typeTexts((a.items ?? {}) as Json).join(' or ')}`

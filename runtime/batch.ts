@@ -88,6 +88,11 @@ export interface Batch {
   readonly rejected: readonly Rejection[]
   /** The source's own bytes of a physical row; decoded only when somebody asks. */
   readonly raw: (row: number) => RawRecord
+  /**
+   * Rows that transforms with the capability `changes_rows` took in, less those they gave out instead (negative where they gave
+   * more). Keeps them apart from filtered rows; absent: 0.
+   */
+  readonly replaced?: number
 }
 
 /** Rows that take part. */

@@ -113,7 +113,11 @@ export const ERRORS = {
     exit: 1,
     hint: 'another pipeline writes this table; give this one another table, or remove the mark from the comment of its __in table',
   },
-  S010_VIEW_CHANGED: { retriable: false, exit: 1, hint: 'undo the change of the view, or drop its objects and let them be made again' },
+  S010_VIEW_CHANGED: {
+    retriable: false,
+    exit: 1,
+    hint: 'undo the change of the view, or drop its objects and let them be made again',
+  },
 
   // Kafka
   K001_OFFSET_OUT_OF_RANGE: {

@@ -78,6 +78,14 @@ export const columnName = () =>
 export const format = () =>
   z.union([z.string(), z.looseObject({ format: z.string() })]).meta({ plugin: 'format' } satisfies FieldMeta)
 
+/** A detector: `{type: ewma, ...its options}`. After loading it is a DetectorSpec, validated by that detector's declaration. */
+export const detector = () => z.looseObject({ type: z.string() }).meta({ plugin: 'detector' } satisfies FieldMeta)
+
+export interface DetectorSpec {
+  readonly type: string
+  readonly config: unknown
+}
+
 /** When a lane's batch is cut: by whichever limit is met first. */
 export const flush = () =>
   z

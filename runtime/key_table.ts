@@ -149,6 +149,16 @@ export class KeyTable {
     return parts
   }
 
+  /** A table of these keys only: what was key ids[i] is key i in it. */
+  keep(ids: Int32Array): KeyTable {
+    const table = new KeyTable(this.width)
+    for (const id of ids) {
+      if (id === this.#nullId) table.#idOfNull()
+      else table.#idOf(this.#bytes, this.#ends[id], this.#ends[id + 1])
+    }
+    return table
+  }
+
   /** Everything as bytes; `KeyTable.restore` gives a table with the same ids. */
   snapshot(): Buffer {
     const header = Buffer.alloc(HEADER)

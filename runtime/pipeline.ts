@@ -44,7 +44,7 @@ export async function prepare(
     behind: timed.behind,
     before,
     after: timed.watermarks,
-    filtered: decoded.batch.length - liveRows(timed.batch) - rejectedRows,
+    filtered: decoded.batch.length - liveRows(timed.batch) - rejectedRows - (timed.batch.replaced ?? 0),
   }
 }
 

@@ -50,6 +50,8 @@ export interface Schema {
   /** Full name of the record where it has one (Avro namespace and name). */
   readonly name?: string
   readonly fields: readonly Field[]
+  /** Columns that tell rows apart, where whoever made the schema knows: a view's keys, the id of an anomaly. */
+  readonly key?: readonly string[]
 }
 
 export const field = (name: string, type: DataType | SimpleKind, nullable = false): Field => ({

@@ -66,6 +66,7 @@ export function createReading(pipeline: PipelineSpec, spec: FlowSpec, environmen
     transforms: spec.transforms.map(t => ({
       name: t.type,
       at: t.at,
+      stateful: registry.get('transform', t.type).capabilities.stateful,
       transform: registry.get('transform', t.type).create(t.config, context(t.connection)),
     })),
   }

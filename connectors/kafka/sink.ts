@@ -105,7 +105,10 @@ export class KafkaSink implements Sink {
   }
 
   async #createEncoder(schema: Schema, partitions: number, signal: AbortSignal): Promise<RowEncoder> {
-    const { value, key, key_format, timestamp, headers } = this.#config
+    const { value, key_format, timestamp, headers } = this.#config
+    // a schema that says what tells its rows apart (an anomaly's id) is the key, as far as these columns are still there
+    const own = schema.key?.every(name => schema.fields.some(f => f.name === name)) ? schema.key : []
+    const key = this.#config.key.length > 0 ? this.#config.key : own
     const keySchema = { fields: key.flatMap(name => schema.fields.filter(f => f.name === name)) }
     return new RowEncoder({
       topic: this.#topic.name,

@@ -24,7 +24,9 @@ export const sinkConfig = z.strictObject({
   key: z
     .array(fields.columnName())
     .prefault([])
-    .describe('Columns of the record key: one as its text, several as a JSON object. None: records without a key.'),
+    .describe(
+      'Columns of the record key: one as its text, several as a JSON object. Default: the id of anomaly records, the keys of a view; else records have no key.',
+    ),
   key_format: fields.format().optional().describe('Format of the key, where it is not text.'),
   value: fields.format().prefault('avro').describe('Format of the values.'),
   timestamp: fields

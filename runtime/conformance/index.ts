@@ -1,5 +1,6 @@
 import type { Declaration } from '../plugin'
 import { declarationTests } from './declaration'
+import { detectorTests } from './detector'
 import { type SinkFixture, sinkTests } from './sink'
 import { type SourceFixture, sourceTests } from './source'
 import type { ConformanceTest, Test } from './test'
@@ -71,6 +72,8 @@ function kindTests(declaration: Declaration, fixture: ConformanceFixture): reado
       return sourceTests(declaration, fixture.source)
     case 'sink':
       return sinkTests(declaration, fixture.sink)
+    case 'detector':
+      return detectorTests(declaration)
     default:
       return []
   }

@@ -1,0 +1,6 @@
+import type { DetectorDeclaration } from '../../../runtime/plugin'
+import { ewma } from './ewma'
+import { threshold } from './threshold'
+
+/** Every detector of the product. */
+export const detectors: readonly DetectorDeclaration[] = [ewma, threshold]

@@ -1,0 +1,311 @@
+import type { Batch } from '../../runtime/batch'
+import { ConnectError } from '../../runtime/errors'
+import { KeyFloats, packFloats, unpackFloats } from '../../runtime/key_floats'
+import { KeyTable } from '../../runtime/key_table'
+import type { Detector, Explanation, Point } from '../../runtime/plugin'
+import { valueAt } from '../../runtime/value'
+import { STARTING_THRESHOLD, type Threshold } from './alarms'
+import { type Alert, Alerts } from './alerts'
+import type { AnomalyRows, Status } from './anomaly'
+import { Calibrator } from './calibrate'
+import { type InputPlan, KIND, type Windows, windowsOf } from './input'
+import { numbersOf } from './numbers'
+import { Refractory } from './refractory'
+import { readSections, writeSections } from './sections'
+
+export interface LaneOptions {
+  readonly plan: InputPlan
+  readonly emitAll: boolean
+  /** Milliseconds; null: the length of a window. */
+  readonly refractory: number | null
+  /** Scores this far above the threshold are critical. */
+  readonly critical: number
+  /** Milliseconds of event time without a point after which a key is forgotten; null: never. */
+  readonly expire: number | null
+  readonly maxKeys: number
+}
+
+/** A detector with what belongs to it in one lane. */
+interface Judge {
+  readonly name: string
+  readonly detector: Detector
+  readonly calibrator: Calibrator
+  readonly refractory: Refractory
+  readonly point: Point
+  readonly why: Explanation
+  /** Columns of its features, of the batch in hand. */
+  inputs: readonly Float64Array[]
+}
+
+/** Of a key: time of its latest point, end of its latest closed window, end of its latest learned window. */
+const [SEEN, CLOSED, LEARNED, WIDTH] = [0, 1, 2, 3]
+const NEVER = Number.NEGATIVE_INFINITY
+
+/** How full the table is after keys had to go because there were too many. */
+const KEPT_SHARE = 7 / 8
+
+/**
+ * All that is known of one lane, and the main loop over its rows. Everything here is a function of the rows in their order,
+ * never of how they were cut into batches.
+ */
+export class LaneState {
+  readonly #options: LaneOptions
+  readonly #judges: readonly Judge[]
+  readonly #threshold: Threshold
+  readonly #times = new KeyFloats(WIDTH, [NEVER])
+  readonly #alerts = new Alerts()
+  /** Event time at which expired keys are looked for next. */
+  readonly #clock = Float64Array.of(NEVER)
+  #keys: KeyTable
+
+  constructor(detectors: ReadonlyMap<string, Detector>, threshold: Threshold, options: LaneOptions) {
+    this.#options = options
+    this.#threshold = threshold
+    this.#keys = new KeyTable(Math.max(1, options.plan.keys.length))
+    this.#judges = [...detectors].map(([name, detector]) => {
+      const values = (): Float64Array => new Float64Array(detector.features.length)
+      return {
+        name,
+        detector,
+        calibrator: new Calibrator(),
+        refractory: new Refractory(),
+        point: { key: 0, time: 0, row: 0, x: values() },
+        why: { expected: values(), lower: values(), upper: values(), contribution: values() },
+        inputs: [],
+      }
+    })
+  }
+
+  /** Keys that are known. */
+  get keys(): number {
+    return this.#keys.count
+  }
+
+  get threshold(): number {
+    return this.#threshold.value
+  }
+
+  /** Scores and learns the live rows in order; `onFailure` is told of rows that cannot be scored. */
+  run(batch: Batch, out: AnomalyRows, onFailure: (row: number, error: ConnectError) => void): void {
+    const { plan } = this.#options
+    const failed = new Set<number>()
+    const fail = (row: number, error: ConnectError): void => {
+      failed.add(row)
+      onFailure(row, error)
+    }
+    for (const judge of this.#judges) {
+      judge.inputs = judge.detector.features.map(name =>
+        numbersOf(batch.columns[batch.schema.fields.findIndex(f => f.name === name)], batch.length),
+      )
+      judge.detector.prepare?.(batch, fail)
+    }
+    const windows = windowsOf(plan, batch)
+    const rows = batch.selection ?? Int32Array.from({ length: batch.length }, (_, i) => i)
+    const columns = plan.keys.map(k => batch.columns[k.index])
+    const ids = new Int32Array(rows.length)
+    let from = 0
+    while (from < rows.length) {
+      const part = rows.subarray(from)
+      if (columns.length > 0) this.#keys.ids(columns, part, part.length, ids)
+      this.#grow(columns.length > 0 ? this.#keys.count : 1)
+      let i = 0
+      for (; i < part.length; i++) {
+        const row = part[i]
+        if (failed.has(row)) continue
+        // forgetting keys gives new ids, so what follows is looked up again
+        if (this.#mustForget(ids[i], windows.end[row])) break
+        this.#row(ids[i], row, windows, batch, out, fail)
+      }
+      from += i
+      if (i < part.length) this.#forget(windows.end[rows[from]])
+    }
+  }
+
+  #grow(keys: number): void {
+    this.#times.grow(keys)
+    for (const { detector, calibrator, refractory } of this.#judges) {
+      detector.grow(keys)
+      calibrator.grow(keys)
+      refractory.state.grow(keys)
+    }
+  }
+
+  #row(
+    key: number,
+    row: number,
+    windows: Windows,
+    batch: Batch,
+    out: AnomalyRows,
+    fail: (row: number, error: ConnectError) => void,
+  ): void {
+    const kind = windows.kind[row]
+    if (kind > KIND.record) {
+      fail(row, new ConnectError('D006_WRONG_TYPE', '_kind is none of close, revise, final'))
+      return
+    }
+    const end = windows.end[row]
+    const times = this.#times.values
+    const at = key * WIDTH
+    if (end > times[at + SEEN]) times[at + SEEN] = end
+    // a window that became final at once was never announced as closed
+    const closes = kind === KIND.record || kind === KIND.close || (kind === KIND.final && end > times[at + CLOSED])
+    const scores = closes || kind === KIND.revise
+    const learns = kind === KIND.record || (kind === KIND.final && end > times[at + LEARNED])
+    if (closes) this.#threshold.count(end)
+    for (const judge of this.#judges) {
+      const { detector, point, inputs } = judge
+      point.key = key
+      point.time = end
+      point.row = row
+      for (let f = 0; f < inputs.length; f++) point.x[f] = inputs[f][row]
+      if (scores) {
+        const raw = detector.score(point)
+        const score = this.#score(judge, key, raw)
+        if (closes ? score >= this.#threshold.value : kind === KIND.revise) {
+          this.#verdict(judge, score, closes, row, windows, batch, out)
+        } else if (this.#options.emitAll && !Number.isNaN(score)) this.#emit(judge, 'normal', score, row, windows, batch, out)
+        if (closes && detector.output === 'raw' && !Number.isNaN(raw)) judge.calibrator.learn(key, raw)
+      }
+      if (learns) detector.learn(point)
+    }
+    if (closes && end > times[at + CLOSED]) times[at + CLOSED] = end
+    if (learns && end > times[at + LEARNED]) times[at + LEARNED] = end
+  }
+
+  #score({ detector, calibrator }: Judge, key: number, raw: number): number {
+    if (Number.isNaN(raw) || detector.output === 'score') return raw
+    if (detector.output === 'verdict') return raw > 0 ? Math.max(STARTING_THRESHOLD, this.#threshold.value) : 0
+    return calibrator.score(key, raw)
+  }
+
+  /** Status of an alert, or of a revision, and what follows from it. */
+  #verdict(judge: Judge, score: number, closes: boolean, row: number, windows: Windows, batch: Batch, out: AnomalyRows): void {
+    const { key, time } = judge.point
+    const before = closes ? undefined : this.#alerts.get(judge.name, key, time)
+    const alarm = score >= this.#threshold.value
+    const emit = (status: Status): void => this.#emit(judge, status, score, row, windows, batch, out)
+    if (!alarm) {
+      if (before) {
+        this.#alerts.delete(judge.name, key, time)
+        judge.refractory.retract(key, time)
+        emit('retracted')
+      } else if (this.#options.emitAll && !Number.isNaN(score)) emit('normal')
+      return
+    }
+    if (before) {
+      emit(before === 'suppressed' ? 'suppressed' : 'revised')
+      return
+    }
+    const period = this.#options.refractory ?? windows.end[row] - windows.start[row]
+    const status: Alert = judge.refractory.hides(key, time, this.#severity(score), period) ? 'suppressed' : 'raised'
+    if (this.#options.plan.windows) this.#alerts.set(judge.name, key, time, status)
+    emit(status)
+  }
+
+  #severity(score: number): number {
+    if (!(score >= this.#threshold.value)) return 0
+    return score >= this.#threshold.value + this.#options.critical ? 2 : 1
+  }
+
+  #emit(judge: Judge, status: Status, score: number, row: number, windows: Windows, batch: Batch, out: AnomalyRows): void {
+    const { detector, why, point, name } = judge
+    const { plan } = this.#options
+    detector.explain(point, why)
+    const features = detector.features.map((feature, f) => {
+      const [expected, lower, upper, contribution] = [why.expected[f], why.lower[f], why.upper[f], why.contribution[f]]
+      return [feature, { value: point.x[f], expected, lower, upper, contribution }] as const
+    })
+    const key = new Map(plan.keys.map(k => [k.name, textOf(valueAt(batch.columns[k.index], row))]))
+    const windowEnd = windows.end[row]
+    const recorded = batch.rows.timestamp[row]
+    out.add(row, {
+      id: `${plan.view}|${name}|${[...key.values()].map(v => v ?? '').join(',')}|${windowEnd}`,
+      view: plan.view,
+      detector: name,
+      key,
+      windowStart: windows.start[row],
+      windowEnd,
+      features: new Map(features),
+      // a revision that cannot be scored any more
+      score: Number.isNaN(score) ? 0 : score,
+      severity: this.#severity(score),
+      rev: windows.rev(row),
+      status,
+      detectedAt: recorded >= 0 ? recorded : windowEnd,
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ forgetting
+
+  #mustForget(key: number, time: number): boolean {
+    const { expire, maxKeys } = this.#options
+    // all records are one series, which is never forgotten
+    if (this.#options.plan.keys.length === 0) return false
+    if (key >= maxKeys) return true
+    if (expire === null) return false
+    if (this.#clock[0] === NEVER) this.#clock[0] = time + expire
+    return time >= this.#clock[0]
+  }
+
+  /** Forgets keys not seen for `expire`, and where there are too many, those seen longest ago. */
+  #forget(time: number): void {
+    const { expire, maxKeys } = this.#options
+    const seen = (id: number): number => this.#times.values[id * WIDTH + SEEN]
+    let ids = Array.from({ length: this.#keys.count }, (_, id) => id).filter(id => seen(id) > NEVER)
+    if (expire !== null && time >= this.#clock[0]) {
+      ids = ids.filter(id => seen(id) > time - expire)
+      this.#clock[0] = time + expire / 2
+    }
+    const most = Math.max(0, Math.min(maxKeys - 1, Math.floor(maxKeys * KEPT_SHARE)))
+    if (ids.length >= maxKeys) {
+      // the sort is stable: of keys seen at the same time the older ids go first
+      const latest = ids.sort((a, b) => seen(a) - seen(b)).slice(ids.length - most)
+      ids = latest.sort((a, b) => a - b)
+    }
+    const kept = Int32Array.from(ids)
+    this.#keys = this.#keys.keep(kept)
+    this.#alerts.keep(kept)
+    this.#times.keep(kept)
+    for (const { detector, calibrator, refractory } of this.#judges) {
+      detector.keep(kept)
+      calibrator.keep(kept)
+      refractory.state.keep(kept)
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- snapshot
+
+  snapshot(): Buffer {
+    return writeSections([
+      this.#keys.snapshot(),
+      packFloats([this.#times, this.#clock, this.#threshold.state]),
+      this.#alerts.snapshot(),
+      ...this.#judges.flatMap(({ detector, calibrator, refractory }) => [
+        detector.snapshot(),
+        calibrator.snapshot(),
+        packFloats([refractory.state]),
+      ]),
+    ])
+  }
+
+  /** Throws D001_MALFORMED for bytes that are no snapshot of a lane with the same detectors. */
+  restore(bytes: Buffer): void {
+    const sections = readSections(bytes)
+    if (sections.length !== 3 + 3 * this.#judges.length) {
+      throw new ConnectError('D001_MALFORMED', `a snapshot of ${sections.length} sections`)
+    }
+    this.#keys = KeyTable.restore(sections[0])
+    unpackFloats(sections[1], [this.#times, this.#clock, this.#threshold.state])
+    this.#alerts.restore(sections[2])
+    this.#judges.forEach(({ detector, calibrator, refractory }, j) => {
+      detector.restore(sections[3 + 3 * j])
+      calibrator.restore(sections[4 + 3 * j])
+      unpackFloats(sections[5 + 3 * j], [refractory.state])
+    })
+  }
+}
+
+const textOf = (value: unknown): string | null => {
+  if (value === null) return null
+  return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value)
+}

@@ -121,17 +121,9 @@ export class FlowRun {
   }
 
   retryContext(stage: StageName, signal: AbortSignal): RetryContext {
-    const { events, drain } = this.#environment
-    return {
-      pipeline: this.pipeline,
-      flow: this.spec.name,
-      stage,
-      events,
-      clock: this.clock,
-      signal,
-      drain,
-      outages: this.#outages,
-    }
+    const { pipeline, spec, clock, drain } = this
+    const { events } = this.#environment
+    return { pipeline, flow: spec.name, stage, events, clock, signal, drain, outages: this.#outages }
   }
 
   whenInputIsComplete(signal: AbortSignal): Promise<boolean> {

@@ -109,8 +109,8 @@ export function anySignal(...signals: readonly AbortSignal[]): { readonly signal
 }
 
 /**
- * Node warns of a leak at the 11th listener of a signal. Signals that all lanes listen to have some for each lane (measured: up
- * to four at once); above this bound it is a leak, and the warning stays.
+ * Node warns of a leak at the 11th listener of a signal. Signals that all lanes listen to legitimately have a few for each lane;
+ * above this bound it is a leak, and the warning stays.
  */
 export const expectListeners = (lanes: number, ...signals: readonly AbortSignal[]): void =>
   setMaxListeners(10 + 8 * lanes, ...signals)

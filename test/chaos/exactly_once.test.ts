@@ -57,6 +57,7 @@ async function oneLife(world: World, hooks: object | null, killAfter: number | n
   const outcome = await run.ended
   await Promise.all([feeding, killing])
   if (outcome.signal !== 'SIGKILL') throw new Error(`it ended by itself with ${outcome.code}:\n${outcome.stderr.slice(-3_000)}`)
+  expect(outcome.stderr).not.toContain('MaxListenersExceeded')
   tally.kills[byItself ? 'point' : 'moment']++
   tally.replays += eventsOf(outcome.stderr, 'lane_replaying').length
   tally.repaired += eventsOf(outcome.stderr, 'rows_repaired').reduce((n, e) => n + (e.rows ?? 0), 0)

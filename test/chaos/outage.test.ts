@@ -34,6 +34,7 @@ describe('outages', () => {
     run.child.kill('SIGTERM')
     const outcome = await run.ended
     if (outcome.code !== 0) throw new Error(`it ended with ${outcome.code ?? outcome.signal}:\n${outcome.stderr.slice(-3_000)}`)
+    expect(outcome.stderr).not.toContain('MaxListenersExceeded')
     return outcome.stderr
   }
 

@@ -1,0 +1,134 @@
+import { getEventListeners } from 'node:events'
+import type { Clock } from '../../../runtime/clock'
+import { ConnectError } from '../../../runtime/errors'
+import type { Emitter } from '../../../runtime/events'
+import { anySignal, Outages, type RetryContext, retrying } from '../../../runtime/retry'
+
+const away = (): ConnectError => new ConnectError('E001_UNREACHABLE', 'nobody there')
+const reason = new ConnectError('R003_ABORTED', 'stopped by SIGTERM')
+
+/** A clock whose sleeps end only by their signal or by `wake`. */
+function heldClock() {
+  const sleeping: (() => void)[] = []
+  let heard: (() => void) | null = null
+  const clock: Clock = {
+    now: () => 0,
+    monotonic: () => 0,
+    sleep: (_, signal) =>
+      new Promise((resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+        sleeping.push(resolve)
+        heard?.()
+      }),
+  }
+  /** Resolves once so many sleeps were begun. */
+  const asleep = async (count: number): Promise<void> => {
+    while (sleeping.length < count)
+      await new Promise<void>(resolve => {
+        heard = resolve
+      })
+  }
+  const wake = (): void => {
+    for (const resolve of sleeping.splice(0)) resolve()
+  }
+  return { clock, asleep, wake }
+}
+
+function setUp() {
+  const said: string[] = []
+  const events: Emitter = { emit: name => void said.push(name) }
+  const { clock, asleep, wake } = heldClock()
+  const hard = new AbortController()
+  const drain = new AbortController()
+  const outages = new Outages()
+  const context: RetryContext = {
+    pipeline: 'p',
+    flow: 'f',
+    stage: 'write',
+    events,
+    clock,
+    signal: hard.signal,
+    drain: drain.signal,
+    outages,
+  }
+  return { said, context, hard, drain, asleep, wake }
+}
+
+test('an outage that several lanes meet is said by the first and ended by the last', async () => {
+  const { said, context, asleep, wake } = setUp()
+  const lane = (failures: number) =>
+    retrying(context, async attempt => {
+      if (attempt < failures) throw away()
+      return attempt
+    })
+  const all = Promise.all([lane(1), lane(1), lane(2)])
+  await asleep(3)
+  wake()
+  await asleep(1)
+  wake()
+  expect(await all).toEqual([1, 1, 2])
+  expect(said.filter(e => e !== 'retrying')).toEqual(['service_unreachable', 'service_back'])
+  // the next one is said again
+  const again = lane(1)
+  await asleep(1)
+  wake()
+  await again
+  expect(said.filter(e => e === 'service_unreachable')).toHaveLength(2)
+})
+
+test('a graceful stop lets an operation finish', async () => {
+  const { context, drain } = setUp()
+  const result = retrying(context, async () => {
+    drain.abort(reason)
+    return 'done'
+  })
+  expect(await result).toBe('done')
+})
+
+test.each(['while it waits', 'while it tries'])('a graceful stop %s ends the wait for a service that is away', async when => {
+  const { said, context, drain, asleep } = setUp()
+  const result = retrying(context, async () => {
+    if (when === 'while it tries') drain.abort(reason)
+    throw away()
+  })
+  result.catch(() => {})
+  if (when === 'while it waits') {
+    await asleep(1)
+    drain.abort(reason)
+  }
+  await expect(result).rejects.toBe(reason)
+  expect(said).not.toContain('service_back')
+})
+
+test('what was waited for is said again after a wait that was given up', async () => {
+  const { said, context, hard, asleep } = setUp()
+  const given = retrying({ ...context, signal: hard.signal }, () => Promise.reject(away()))
+  given.catch(() => {})
+  await asleep(1)
+  hard.abort(reason)
+  await expect(given).rejects.toBe(reason)
+  const next = retrying({ ...context, signal: new AbortController().signal, drain: AbortSignal.abort(reason) }, async () => 1)
+  expect(await next).toBe(1)
+  expect(said).toEqual(['service_unreachable', 'retrying'])
+})
+
+test('no listener stays behind', async () => {
+  const { context, hard, drain, asleep, wake } = setUp()
+  const result = retrying(context, async attempt => {
+    if (attempt < 1) throw away()
+  })
+  await asleep(1)
+  expect(getEventListeners(drain.signal, 'abort').length).toBe(1)
+  wake()
+  await result
+  const { release } = anySignal(hard.signal, drain.signal)
+  release()
+  for (const { signal } of [hard, drain]) expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+})
+
+test('an error that is not retriable is thrown at once', async () => {
+  const { said, context } = setUp()
+  const error = new ConnectError('S001_STORE_ERROR', 'no')
+  await expect(retrying(context, () => Promise.reject(error))).rejects.toBe(error)
+  expect(said).toEqual([])
+})

@@ -7,7 +7,7 @@ let unique = 0
  * Replaces a file so that after a crash at any moment it holds either the old or the new content: a temporary file beside it,
  * fsync, rename, fsync of the folder (without the last the rename itself may be lost with the power).
  */
-export async function writeAtomically(file: string, content: string): Promise<void> {
+export async function writeAtomically(file: string, content: string | Uint8Array): Promise<void> {
   const folder = path.dirname(file)
   await mkdir(folder, { recursive: true })
   unique += 1

@@ -7,6 +7,7 @@ import type { Emitter, EventData, EventName } from './events'
 import type { Flush, RawSourceOptions } from './fields'
 import type { EngineHooks } from './hooks'
 import { runLane } from './lane'
+import { partitionKey } from './origin'
 import type { Prepared } from './pipeline'
 import type {
   ApplyContext,
@@ -25,7 +26,9 @@ import { anySignal, expectListeners, Outages, type RetryContext, retrying } from
 import type { Schema } from './schema'
 import type { FlowSpec } from './spec'
 import type { StageName } from './stage_name'
+import type { StateStore } from './state'
 import type { FlowStats } from './stats'
+import type { FlowProgress } from './views/progress'
 
 /** The instances a flow is made of; created by `stages.ts`, opened and closed by the flow. */
 export interface FlowParts {
@@ -34,7 +37,12 @@ export interface FlowParts {
   readonly source: Source
   /** Value and key formats and their options; null where the source delivers typed columns. */
   readonly records: { readonly value: Format; readonly key: Format; readonly options: RawSourceOptions } | null
-  readonly transforms: readonly { readonly name: string; readonly at: string; readonly transform: Transform }[]
+  readonly transforms: readonly {
+    readonly name: string
+    readonly at: string
+    readonly stateful: boolean
+    readonly transform: Transform
+  }[]
   readonly sink: Sink
   readonly deadLetters: DeadLetterWriter | null
   readonly flush: Flush
@@ -50,6 +58,10 @@ export interface FlowEnvironment {
   readonly drain: AbortSignal
   /** Hard stop. */
   readonly abort: AbortSignal
+  /** State of stateful transforms. */
+  readonly states: StateStore
+  /** Told how the table of this flow advances in event time; null where no view needs to know. */
+  readonly progress: FlowProgress | null
   /** Resolves true once no more input will come to this flow's source (bounded runs), false if that never happens. */
   inputComplete(signal: AbortSignal): Promise<boolean>
 }
@@ -70,6 +82,9 @@ export class FlowRun {
   readonly drain: AbortSignal
   readonly abort: AbortSignal
   readonly lanes: number
+  readonly states: StateStore
+  /** Transforms whose output also depends on earlier batches of the lane. */
+  readonly stateful: readonly { readonly transform: Transform }[]
   transforms: readonly BoundTransform[] = []
   eventTime: EventTime | null = null
   readonly #parts: FlowParts
@@ -95,6 +110,9 @@ export class FlowRun {
     this.drain = environment.drain
     this.abort = environment.abort
     this.lanes = parts.spec.lanes
+    this.progress = environment.progress
+    this.states = environment.states
+    this.stateful = parts.transforms.filter(t => t.stateful)
   }
 
   /** True once the schema is known and sink and transforms are bound to it. */
@@ -110,6 +128,11 @@ export class FlowRun {
   get decode(): DecodeStage {
     if (!this.#decode) throw new ConnectError('R001_INTERNAL', 'the flow is not bound to a schema')
     return this.#decode
+  }
+
+  /** `idle:` of the source, in milliseconds. */
+  get idle(): number | null {
+    return (this.spec.source.config as { readonly idle?: number } | null)?.idle ?? null
   }
 
   get laneMemory(): number {
@@ -255,9 +278,12 @@ export class FlowRun {
       }
       const lanes = session.lanes.map(l => l.lane)
       const partitions = session.lanes.reduce((n, l) => n + l.partitions.length, 0)
+      const keys = session.lanes.flatMap(l => l.partitions.map(partitionKey))
+      this.progress?.joined(keys, session.whole ?? true)
       this.emit('session_started', { session: session.id, lanes: lanes.join(', ') || 'none', partitions })
       const ends = session.lanes.length > 0 ? await this.#lanes(session) : await this.#idle(session)
       if (!ends.includes('over')) return ends.includes('stopped') ? 'stopped' : 'done'
+      this.progress?.left()
       this.emit('session_over', { session: session.id, reason: reasonOf(session.over) })
     }
   }
@@ -334,6 +360,7 @@ export class FlowRun {
     const { filtered, batch } = prepared
     this.#stats.written += result.written
     this.#stats.filtered += filtered
+    this.progress?.settled({ watermarks: prepared.after, earliest: prepared.earliest, behind: prepared.behind })
     const now = this.clock.now()
     // up to 64 rows spread over the batch: enough for a quantile, no cost a row
     const step = Math.max(1, Math.floor(batch.length / 64))

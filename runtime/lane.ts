@@ -2,6 +2,7 @@ import { ConnectError } from './errors'
 import type { FlowRun } from './flow'
 import { measureLag } from './lag'
 import { type Cut, LaneBuffer } from './lane_buffer'
+import { LaneState, relearn } from './lane_state'
 import { tokenLoop } from './lane_token'
 import { transactionLoop } from './lane_transaction'
 import { partitionKey } from './origin'
@@ -11,6 +12,7 @@ import { decodeMetadata, encodeMetadata, type PendingRange, type PositionMetadat
 import { type PartitionState, type Recovery, recover } from './recover'
 import { anySignal, retrying } from './retry'
 import { newIncarnation } from './token'
+import { watchIdle } from './views/idle'
 
 /** Why a lane ended without an error. */
 export type LaneEnd = 'done' | 'stopped' | 'over'
@@ -19,6 +21,8 @@ export type LaneEnd = 'done' | 'stopped' | 'over'
 export interface Ready {
   readonly cut: Cut
   readonly prepared: Prepared
+  /** State of the transforms right after this batch, to be stored once it is settled; null if none is due. */
+  readonly snapshot: Buffer | null
 }
 
 /** One lane in one session: what both delivery loops share. */
@@ -26,9 +30,10 @@ export class LaneRun {
   readonly keys: readonly string[]
   /** Largest settled event time per partition key. */
   watermarks: ReadonlyMap<string, number> = new Map()
-  #states: ReadonlyMap<string, PartitionState> = new Map()
   #incarnations = new Map<string, string>()
   #epoch = 0
+  /** Batches cut and not yet settled. */
+  #underWay = 0
 
   constructor(
     readonly flow: FlowRun,
@@ -38,9 +43,10 @@ export class LaneRun {
     readonly signal: AbortSignal,
     readonly start: Extract<Recovery, { kind: 'go' }>,
     states: ReadonlyMap<string, PartitionState>,
+    /** Null where no transform of the flow has a state. */
+    readonly state: LaneState | null,
   ) {
     this.keys = reader.partitions.map(partitionKey)
-    this.#states = states
     const watermarks = new Map<string, number>()
     for (const key of this.keys) {
       const metadata = states.get(key)?.metadata
@@ -59,11 +65,6 @@ export class LaneRun {
 
   incarnation(key: string): string {
     return this.#incarnations.get(key) ?? ''
-  }
-
-  /** True if nothing was ever stored for this partition. */
-  isNew(key: string): boolean {
-    return !this.#states.get(key)?.metadata
   }
 
   metadata(key: string, acknowledged: number, wm: number | undefined, pending?: PendingRange): string {
@@ -114,10 +115,37 @@ export class LaneRun {
     return this.ready(cut)
   }
 
+  /** True while nothing that was read waits or is under way. */
+  settled(): boolean {
+    return this.buffer.rows === 0 && this.#underWay === 0
+  }
+
+  /** Told by the delivery loops when a batch is durable and its position is about to move. */
+  settle(): void {
+    this.#underWay--
+  }
+
   async ready(cut: Cut): Promise<Ready> {
+    this.#underWay++
     const prepared = await prepare(this.flow, cut, this.reader.lane, this.watermarks, this.signal)
     this.watermarks = prepared.after
-    return { cut, prepared }
+    return { cut, prepared, snapshot: this.state?.take(this.buffer.positions()) ?? null }
+  }
+
+  /** Called once a batch is settled and its position stored. */
+  async settled({ snapshot }: Ready): Promise<void> {
+    if (snapshot) await this.state?.store(snapshot, this.signal)
+  }
+
+  /** Stores the state at the end of the lane, where it stands exactly at the position. */
+  async ended(): Promise<void> {
+    const snapshot = this.state?.take(this.buffer.positions(), true)
+    if (snapshot) await this.state?.store(snapshot, this.signal)
+  }
+
+  /** Passes a cut through the transforms for what they learn from it. */
+  async relearn(cut: Cut): Promise<void> {
+    await prepare(this.flow, cut, this.reader.lane, this.watermarks, this.signal)
   }
 }
 
@@ -152,20 +180,25 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
     const { states, start } = findStart(flow, reader, committed)
     if (sinkLane.delivery === 'token') await guard(flow, reader, sinkLane, start, signal)
     const next = await startingOffsets(reader, start, signal)
-    if (begun === null) reader.begin(next)
-    else if ([...next].some(([key, offset]) => begun.get(key) !== offset)) {
+    const state = flow.stateful.length > 0 ? new LaneState(flow, reader.lane) : null
+    const from = (await state?.restore(next, signal)) ?? next
+    if (begun === null) reader.begin(from)
+    else if ([...from].some(([key, offset]) => begun.get(key) !== offset)) {
       throw new ConnectError('P007_RESULT_UNKNOWN', 'the position moved while the schema was being learnt')
     }
-    const buffer = new LaneBuffer(reader.partitions, next, flow.clock)
+    const buffer = new LaneBuffer(reader.partitions, from, flow.clock)
     for (const chunk of read) {
       buffer.add(chunk)
       flow.countRead(chunk)
     }
-    const lane = new LaneRun(flow, reader, buffer, signal, start, states)
-    const filling = fill(flow, reader, buffer, start, signal).catch(fail)
+    const lane = new LaneRun(flow, reader, buffer, signal, start, states, state)
+    flow.progress?.lane(lane.watermarks)
+    const filling = fill(flow, reader, buffer, start, next, signal).catch(fail)
     const watching = watchEnd(flow, reader, buffer, signal).catch(fail)
     const measuring = measureLag(flow, reader, buffer, signal)
+    const idling = watchIdle(flow, lane, flow.idle, signal)
     try {
+      await relearn(flow, reader, buffer, next, cut => lane.relearn(cut), signal)
       if (sinkLane.delivery === 'token') await tokenLoop(lane, sinkLane)
       else {
         await transactionLoop(lane, sinkLane, async () => {
@@ -174,9 +207,10 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
           return sinkLane
         })
       }
+      await lane.ended()
     } finally {
       failure.abort(new ConnectError('R003_ABORTED', 'the lane has ended'))
-      await Promise.all([filling, watching, measuring])
+      await Promise.all([filling, watching, measuring, idling])
     }
     return flow.drain.aborted ? 'stopped' : 'done'
   } catch (error) {
@@ -254,11 +288,14 @@ async function fill(
   reader: LaneReader,
   buffer: LaneBuffer,
   start: Extract<Recovery, { kind: 'go' }>,
+  next: ReadonlyMap<string, number>,
   signal: AbortSignal,
 ): Promise<void> {
   const waiting = new Map(start.replay?.ranges.map(r => [r.key, r.to]))
   const paused: { topic: string; partition: number }[] = []
-  if (start.replay) paused.push(...reader.partitions.filter(p => !waiting.has(partitionKey(p))))
+  // what the state has yet to learn again comes from every partition
+  const relearning = [...next].some(([key, offset]) => buffer.position(key) < offset)
+  if (start.replay && !relearning) paused.push(...reader.partitions.filter(p => !waiting.has(partitionKey(p))))
   if (paused.length > 0) reader.pause(paused)
   for (;;) {
     if (waiting.size === 0) await buffer.room(flow.laneMemory, signal)
@@ -266,8 +303,8 @@ async function fill(
     if (chunks === null) return buffer.end()
     for (const chunk of chunks) {
       buffer.add(chunk)
-      flow.countRead(chunk)
       const key = partitionKey(chunk)
+      if (chunk.from >= (next.get(key) ?? 0)) flow.countRead(chunk)
       const to = waiting.get(key)
       if (to === undefined || chunk.next <= to) continue
       waiting.delete(key)

@@ -65,7 +65,11 @@ export class LaneBuffer {
     return new Map(this.#partitions.map(p => [p.key, p.read]))
   }
 
-  /** First offset not yet cut. */
+  /** First offset not yet cut, per partition. */
+  positions(): ReadonlyMap<string, number> {
+    return new Map(this.#partitions.map(p => [p.key, p.position]))
+  }
+
   position(key: string): number {
     return this.#byKey.get(key)?.position ?? 0
   }
@@ -132,6 +136,13 @@ export class LaneBuffer {
     const share = Math.max(1, Math.floor(maxRows / Math.max(1, busy.length)))
     const all = this.#rows <= maxRows
     return this.#take(busy.map(p => [p, all ? p.read - 1 : lastOffsetWithin(p.chunks, share)] as const))
+  }
+
+  /** Like `cut`, but takes no offset at or beyond these. No ranges if nothing before them has been read. */
+  cutBefore(limits: ReadonlyMap<string, number>, maxRows: number): Cut {
+    const busy = this.#partitions.filter(p => p.chunks.length > 0 && p.position < (limits.get(p.key) ?? p.position))
+    const share = Math.max(1, Math.floor(maxRows / Math.max(1, busy.length)))
+    return this.#take(busy.map(p => [p, Math.min(lastOffsetWithin(p.chunks, share), (limits.get(p.key) ?? 0) - 1)] as const))
   }
 
   /** True once everything in these ranges has been read. */

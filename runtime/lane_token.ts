@@ -80,6 +80,7 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
           )
     await settle(flow, prepared, result.failed, signal)
     flow.countWritten(reader.lane, prepared, result, flow.clock.monotonic() - started)
+    lane.settle()
   }
 
   if (start.replay) {
@@ -116,6 +117,7 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
     await at('acked')
     acknowledged = named.batch
     const { ready, error } = await preparing
+    const finished: Ready = named
     const done: Position[] = advanced(named)
     if (ready) {
       named = { ...ready, batch: ++lastNamed }
@@ -124,6 +126,7 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
       named = null
       await commit(done)
     }
+    await lane.settled(finished)
     await at('advanced')
     if (error !== null) throw error
   }

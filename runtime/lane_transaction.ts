@@ -46,6 +46,7 @@ export async function transactionLoop(lane: LaneRun, first: TransactionLane, reo
       }
     }
     flow.countWritten(reader.lane, prepared, result, flow.clock.monotonic() - started)
+    lane.settle()
   }
 
   const happened = async (positions: readonly Position[]): Promise<boolean> => {
@@ -67,6 +68,7 @@ export async function transactionLoop(lane: LaneRun, first: TransactionLane, reo
       (error: unknown) => ({ ready: null, error }),
     )
     await writing
+    await lane.settled(next)
     const { ready, error } = await preparing
     if (error !== null) throw error
     next = ready ?? (await lane.next())

@@ -4,6 +4,7 @@ import type { EngineHooks } from './hooks'
 import { anySignal, expectListeners } from './retry'
 import type { FlowSpec, PipelineSpec } from './spec'
 import { createFlow, type StageEnvironment, upstreamOf } from './stages'
+import { fileStates, type StateStore } from './state'
 import { type FlowCounts, FlowStats, LatencyHistogram } from './stats'
 
 export interface WorkerOptions extends StageEnvironment {
@@ -11,6 +12,8 @@ export interface WorkerOptions extends StageEnvironment {
   /** Ends each flow once everything that was there has been read, in the order in which flows feed each other. */
   readonly untilCaughtUp: boolean
   readonly hooks?: EngineHooks
+  /** Where stateful transforms keep their state; files in the data folder if absent. */
+  readonly states?: (pipeline: PipelineSpec) => StateStore
   /** Graceful stop. */
   readonly drain: AbortSignal
   /** Hard stop. */
@@ -109,8 +112,9 @@ export class Worker {
   #attempt(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowEnd> {
     const { events, clock, hooks, drain, abort } = this.#options
     const parts = createFlow(pipeline, spec, this.#options)
+    const states = this.#options.states?.(pipeline) ?? fileStates(this.#options.dataDir, pipeline.name)
     const inputComplete = (signal: AbortSignal): Promise<boolean> => this.#inputComplete(pipeline, spec, signal)
-    return new FlowRun(parts, { events, clock, hooks: hooks ?? {}, drain, abort, inputComplete }, stats).run()
+    return new FlowRun(parts, { events, clock, hooks: hooks ?? {}, drain, abort, states, inputComplete }, stats).run()
   }
 
   /** True after the pause, false if a stop was asked for meanwhile. */

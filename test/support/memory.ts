@@ -15,9 +15,11 @@ import type {
   SinkLane,
   Source,
   TokenWrite,
+  Transform,
   WriteResult,
 } from '../../runtime/plugin'
-import { defineFormat, defineSink, defineSource } from '../../runtime/plugin'
+import { defineFormat, defineSink, defineSource, defineTransform } from '../../runtime/plugin'
+import type { Schema } from '../../runtime/schema'
 
 /**
  * A log, a group and a store in memory, honouring the contracts, so that the engine can be crashed thousands of times at chosen
@@ -27,7 +29,7 @@ export class MemoryWorld {
   /** topic|partition -> ids */
   readonly log = new Map<string, number[]>()
   readonly group = new Map<string, Committed>()
-  readonly rows: { readonly id: number; readonly key: string; readonly offset: number; readonly behind: number }[] = []
+  readonly rows: { readonly id: number; readonly key: string; readonly offset: number; readonly extra: number | null }[] = []
   readonly tokens = new Set<string>()
   readonly letters: string[] = []
   generation = 0
@@ -167,13 +169,19 @@ class MemorySink implements Sink {
     const { world } = this
     return {
       delivery: 'token',
-      async write(batch: Batch, { token, behind }: TokenWrite): Promise<WriteResult> {
+      async write(batch: Batch, { token }: TokenWrite): Promise<WriteResult> {
         if (world.tokens.has(token)) return { written: 0, failed: [] }
         world.tokens.add(token)
         const ids = batch.columns[0] as I64Column
+        const extra = batch.columns[1] as I64Column | undefined
         for (let i = 0; i < batch.length; i++) {
           const range = batch.origin.ranges[batch.rows.range[i]]
-          world.rows.push({ id: ids.number(i), key: partitionKey(range), offset: batch.rows.offset[i], behind: behind?.[i] ?? 0 })
+          world.rows.push({
+            id: ids.number(i),
+            key: partitionKey(range),
+            offset: batch.rows.offset[i],
+            extra: extra?.number(i) ?? null,
+          })
         }
         return { written: batch.length, failed: [] }
       },
@@ -186,6 +194,35 @@ class MemorySink implements Sink {
     }
   }
   async close(): Promise<void> {}
+}
+
+/** Adds the sum of all ids of the row's partition so far: wrong at once if a row is learned twice or not at all. */
+class RunningSum implements Transform {
+  readonly #sums = new Map<number, Map<string, number>>()
+  bind(schema: Schema): Schema {
+    return { fields: [...schema.fields, { name: 'sum', type: { kind: 'i64' }, nullable: false }] }
+  }
+  apply(batch: Batch): Batch {
+    const sums = this.#sums.get(batch.origin.lane) ?? new Map<string, number>()
+    this.#sums.set(batch.origin.lane, sums)
+    const ids = batch.columns[0] as I64Column
+    const out = new I64Column({ kind: 'i64' }, false)
+    out.reserve(batch.length)
+    for (let i = 0; i < batch.length; i++) {
+      const key = partitionKey(batch.origin.ranges[batch.rows.range[i]])
+      sums.set(key, (sums.get(key) ?? 0) + ids.number(i))
+      out.setNumber(i, sums.get(key) ?? 0)
+    }
+    out.length = batch.length
+    return { ...batch, schema: this.bind(batch.schema), columns: [...batch.columns, out] }
+  }
+  snapshot(lane: number): Buffer {
+    return Buffer.from(JSON.stringify([...(this.#sums.get(lane) ?? [])]))
+  }
+  restore(lane: number, bytes: Buffer | null): boolean {
+    this.#sums.set(lane, new Map(bytes ? (JSON.parse(bytes.toString()) as [string, number][]) : []))
+    return true
+  }
 }
 
 /** Plugins over one world: source `memory`, sink `memory`, format `double` (8 bytes a value; NaN is a bad value). */
@@ -217,6 +254,13 @@ export function memoryPlugins(world: MemoryWorld, step: () => number): readonly 
       capabilities: { exactly_once: true, upsert: false, create_table: false, transactional: false },
       writes: () => ['memory-table'],
       create: () => new MemorySink(world),
+    }),
+    defineTransform({
+      ...common,
+      name: 'running_sum',
+      config: z.strictObject({}),
+      capabilities: { stateful: true },
+      create: () => new RunningSum(),
     }),
     defineFormat({
       ...common,

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import type { Problem } from '../config/problem'
 import type { ConnectError } from '../runtime/errors'
 import type { Io } from './io'
+import { InvalidFiles } from './load'
 
 /** What every command prints with --json: one object on one line. The committed schema is generated from this. */
 export const envelopeSchema = z.strictObject({
@@ -35,8 +37,20 @@ export type Envelope = z.output<typeof envelopeSchema>
 
 export const printEnvelope = (io: Io, envelope: Envelope): Promise<void> => io.out(`${JSON.stringify(envelope)}\n`)
 
+/** The error of an envelope; with every problem, where pipeline files have some. */
 export const errorPart = (error: ConnectError): NonNullable<Envelope['error']> => ({
   code: error.code,
   message: error.message,
   hint: error.hint,
+  ...(error instanceof InvalidFiles ? { problems: error.problems.map(problemPart) } : {}),
+})
+
+const problemPart = ({ code, file, line, column, path, message, hint }: Problem) => ({
+  code,
+  file,
+  line,
+  column,
+  path,
+  message,
+  hint,
 })

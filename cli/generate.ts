@@ -1,20 +1,26 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { z } from 'zod'
 import { type Json, jsonSchema } from '../config/pipeline_schema'
 import { referencePage } from '../config/reference'
 import type { Registry } from '../runtime/registry'
+import { envelopeSchema } from './envelope'
 import { builtInRegistry } from './registry'
 
 /**
  * `npm run generate` writes what follows from the plugins' declarations into `config/generated/`: the JSON Schema of the pipeline
- * file and one reference page per plugin. With `--check` it writes nothing and exits 1 with the files that are not up to date.
+ * file, that of what commands print with `--json`, and one reference page per plugin. With `--check` it writes nothing and exits 1
+ * with the files that are not up to date.
  */
 
 /** Name below `config/generated/` -> content. */
 export function generated(registry: Registry): ReadonlyMap<string, string> {
   const schema = jsonSchema(registry)
   const definitions = schema.definitions as Json
-  const files = new Map([['pipeline.schema.json', `${JSON.stringify(schema, null, 2)}\n`]])
+  const files = new Map([
+    ['pipeline.schema.json', text(schema)],
+    ['envelope.schema.json', text(envelopeJsonSchema())],
+  ])
   const plugins = [...registry.all].sort((a, b) => `${a.kind} ${a.name}`.localeCompare(`${b.kind} ${b.name}`, 'en'))
   for (const declaration of plugins) {
     const { kind, name } = declaration
@@ -24,6 +30,14 @@ export function generated(registry: Registry): ReadonlyMap<string, string> {
   files.set('reference/README.md', `# Plugins\n\n${index.join('\n')}\n`)
   return files
 }
+
+const text = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`
+
+/** What every command prints with `--json`, for those who read it with other tools. */
+const envelopeJsonSchema = (): Json => ({
+  title: 'What a command of connect prints with --json',
+  ...(z.toJSONSchema(envelopeSchema, { target: 'draft-7' }) as Json),
+})
 
 /** Names of files that differ from what would be generated, are missing, or belong to a plugin that is gone. */
 export function staleFiles(folder: string, files: ReadonlyMap<string, string>): readonly string[] {

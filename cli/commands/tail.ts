@@ -81,15 +81,13 @@ async function follow(
       .get('connection', pipeline.connections[connection].type)
       .registry?.(pipeline.connections[connection].config as never) ?? null
   const make = (spec: FormatSpec, part: 'key' | 'value'): Format =>
-    registry
-      .get('format', spec.format)
-      .create(registry.get('format', spec.format).config.parse(spec.config), {
-        registry: endpoint,
-        baseDir: pipeline.baseDir,
-        events: silent,
-        topics: [topic],
-        part,
-      })
+    registry.get('format', spec.format).create(registry.get('format', spec.format).config.parse(spec.config), {
+      registry: endpoint,
+      baseDir: pipeline.baseDir,
+      events: silent,
+      topics: [topic],
+      part,
+    })
   const formats = { value: make(value, 'value'), key: make(raw.key, 'key') }
   const source = registry.get('source', 'kafka').create({ ...config, ...raw }, context(connection, 'tail'))
   try {

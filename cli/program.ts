@@ -1,0 +1,155 @@
+import { Command, type CommanderError, Option } from 'commander'
+import { asConnectError, type ConnectError } from '../runtime/errors'
+import { dev } from './commands/dev'
+import { plugins } from './commands/plugins'
+import { run } from './commands/run'
+import { schema } from './commands/schema'
+import { sql } from './commands/sql'
+import { tail } from './commands/tail'
+import { validate } from './commands/validate'
+import { errorPart, printEnvelope } from './envelope'
+import { EXIT } from './exit_codes'
+import type { Io } from './io'
+import { InvalidFiles } from './load'
+import { usageError } from './usage'
+
+/** Runs `connect ARGUMENTS` and returns the exit code. Nothing is thrown: every error is printed, as the envelope under --json. */
+export async function connect(args: readonly string[], io: Io): Promise<number> {
+  let code: number = EXIT.ok
+  const program = createProgram(io, async (name, json, command) => {
+    code = await reported(name, json, command, io)
+  })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return code
+  } catch (thrown) {
+    // help and version are no errors; help because there was no command is
+    if (isCommanderError(thrown) && thrown.exitCode === 0) return EXIT.ok
+    if (isCommanderError(thrown) && thrown.code === 'commander.help') return EXIT.invalidInput
+    const { command, error } = usageError(args, program, thrown)
+    return reported(command, args.includes('--json'), () => Promise.reject(error), io)
+  }
+}
+
+const isCommanderError = (thrown: unknown): thrown is CommanderError =>
+  thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('commander.')
+
+/** Runs a command and turns what it throws into a message and an exit code. */
+async function reported(name: string, json: boolean, command: () => Promise<number>, io: Io): Promise<number> {
+  try {
+    return await command()
+  } catch (thrown) {
+    const error = asConnectError(thrown)
+    await report(name, json, error, io)
+    return error.exitCode
+  }
+}
+
+async function report(name: string, json: boolean, error: ConnectError, io: Io): Promise<void> {
+  if (json) await printEnvelope(io, { command: name, ok: false, summary: error.message, result: null, error: errorPart(error) })
+  else if (error instanceof InvalidFiles) await io.err(`${error.text()}\n${error.message}\n`)
+  else await io.err(`${error.code}: ${error.message}\n  ${error.hint}\n`)
+  if (error.code === 'R001_INTERNAL' && io.env.OLAP_CONNECT_DEBUG)
+    await io.err(`${error.cause instanceof Error ? error.cause.stack : error.stack}\n`)
+}
+
+/** Runs one command of the program: its name, whether --json was given, and the command itself. */
+type Perform = (name: string, json: boolean, command: () => Promise<number>) => Promise<void>
+
+const json = (): Option => new Option('--json', 'print one JSON object instead of text')
+const data = (): Option => new Option('--data <dir>', 'folder for embedded services and positions').default('.connect')
+
+const EXIT_CODES = `
+Exit codes: ${EXIT.ok} ok, ${EXIT.runtime} failed while running, ${EXIT.invalidInput} invalid file or option, ${EXIT.environment} service missing or refusing,
+            ${EXIT.SIGINT} and ${EXIT.SIGTERM} cut short by a second signal.`
+
+const RUN_EXAMPLES = `
+Examples:
+  connect run pipeline.yaml                      until Ctrl-C
+  connect run pipeline.yaml --until-caught-up    what is there, then end
+  connect run pipelines/ --for 10m --json        every file of a folder, with a report`
+
+/** The commands and their options; `perform` is called with the one that was asked for. Usage errors are thrown, not printed. */
+export function createProgram(io: Io, perform: Perform): Command {
+  const program = new Command('connect')
+    .description('Moves events from Kafka into ClickHouse, exactly once and columnar, from one YAML file.')
+    .version((require('../../package.json') as { version: string }).version)
+    .exitOverride()
+    .configureOutput({ writeOut: text => void io.out(text), writeErr: text => void io.err(text), outputError: () => {} })
+    .addHelpText('after', `${EXIT_CODES}\n\nconnect help COMMAND shows the options of a command.`)
+
+  program
+    .command('run')
+    .description('Run every flow of the given files or folders until it is stopped.')
+    .argument('<file...>', 'pipeline files or folders')
+    .option('--for <duration>', 'stop after this time, e.g. 30s')
+    .option('--until-caught-up', 'stop once everything that is there has been read')
+    .option('--embedded', 'start embedded services also where there is no terminal')
+    .addOption(data())
+    .addOption(
+      new Option('--listen <host:port>', 'address of /metrics, /health and /status; off: none').default('127.0.0.1:8083'),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'least level that is logged').choices(['debug', 'info', 'warn', 'error']).default('info'),
+    )
+    .addOption(
+      new Option('--log-format <format>', 'text for people, json for collectors').choices(['text', 'json']).default('text'),
+    )
+    .addOption(json())
+    .addHelpText('after', RUN_EXAMPLES)
+    .action((files, options) => perform('run', options.json === true, () => run(files, options, io)))
+
+  program
+    .command('validate')
+    .description('Check pipeline files and show every problem with its position. Opens no socket.')
+    .argument('<file...>', 'pipeline files or folders')
+    .addOption(json())
+    .action((files, options) => perform('validate', options.json === true, () => validate(files, options, io)))
+
+  program
+    .command('plugins')
+    .description('List the plugins, or print the reference page of one.')
+    .argument('[name]', 'name of a plugin, as after `type:` in a pipeline file')
+    .addOption(json())
+    .action((name, options) => perform('plugins', options.json === true, () => plugins(name, options, io)))
+
+  program
+    .command('schema')
+    .description('Print the JSON Schema of pipeline files, or the columns at each stage of the flows of a file. Opens no socket.')
+    .argument('[file]', 'pipeline file')
+    .argument('[flow]', 'one flow of it')
+    .addOption(json())
+    .action((file, flow, options) => perform('schema', options.json === true, () => schema(file, flow, options, io)))
+
+  program
+    .command('sql')
+    .description("Ask the pipeline's ClickHouse, embedded or not.")
+    .argument('<file>', 'pipeline file')
+    .argument('<statement>', 'SQL, one statement')
+    .option('--connection <name>', 'which ClickHouse, where the file has several')
+    .addOption(data())
+    .addOption(json())
+    .action((file, statement, options) => perform('sql', options.json === true, () => sql(file, statement, options, io)))
+
+  program
+    .command('tail')
+    .description('Print the records of a topic, decoded with the format the pipeline gives it, one JSON object a line.')
+    .argument('<file>', 'pipeline file')
+    .argument('<topic>', 'topic of its Kafka cluster')
+    .addOption(new Option('--from <where>', 'where to begin').choices(['beginning', 'end']).default('end'))
+    .option('--limit <n>', 'stop after so many records; with --from beginning also at the end of the topic')
+    .option('--connection <name>', 'which cluster, where the file has several')
+    .option('--value <format>', 'format of the values, where the file does not say')
+    .addOption(data())
+    .addOption(json())
+    .action((file, topic, options) => perform('tail', options.json === true, () => tail(file, topic, options, io)))
+
+  program
+    .command('dev')
+    .description('Run the embedded ClickHouse, Kafka broker and schema registry in the foreground and print their addresses.')
+    .addOption(data())
+    .addOption(json())
+    .action(options => perform('dev', options.json === true, () => dev(options, io)))
+
+  return program
+}

@@ -70,9 +70,9 @@ export async function run(files: readonly string[], options: RunOptions, io: Io)
   } finally {
     if (timer) clearTimeout(timer)
     if (report) clearInterval(report)
-    stop.release()
     await server?.close()
     await services?.stop()
+    stop.release()
   }
 }
 

@@ -90,12 +90,13 @@ export class KafkaSource implements Source {
     if (!this.#kafka) throw new ConnectError('R001_INTERNAL', 'the source was not opened')
     const reader = this.#createReader(this.#kafka)
     this.#reader = reader
+    const connecting = reader.consumer.connect().then(() => reader.consumer.subscribe({ topics: [...this.#config.topics] }))
     try {
-      await orAbort(
-        reader.consumer.connect().then(() => reader.consumer.subscribe({ topics: [...this.#config.topics] })),
-        signal,
-      )
+      await orAbort(connecting, signal)
     } catch (thrown) {
+      // what is still under way when the wait ends opens connections again after they were closed
+      const again = (): Promise<void> => reader.consumer.disconnect()
+      connecting.then(again, again).catch(() => {})
       await this.#drop()
       signal.throwIfAborted()
       throw this.#connectError(thrown)

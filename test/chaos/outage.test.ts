@@ -134,6 +134,23 @@ describe('outages', () => {
       await world.close()
     })
 
+    test('ends a run that waits for its group to let it in', async () => {
+      const world = await createWorld(bench, 'stop-joining')
+      const dead = await flowing(world)
+      dead.child.kill('SIGKILL')
+      await dead.ended
+      // the group waits for the dead member's answer until its session has timed out
+      const run = bench.startRun(world.file, TALKATIVE)
+      await run.says(/\[Consumer\] Starting/)
+      run.child.kill('SIGTERM')
+      const outcome = await run.ended
+      expect(outcome).toMatchObject({ code: 0 })
+      expect(eventsOf(outcome.stderr, 'session_started')).toHaveLength(0)
+      expect(await bench.run(world.file)).toMatchObject({ code: 0 })
+      expect(await held(world)).toEqual(once(world.produced()))
+      await world.close()
+    })
+
     for (const name of ['kafka', 'clickhouse', 'registry'] as const) {
       test(`ends a run while the ${name} service is away`, async () => {
         const service = bench[name]

@@ -29,6 +29,10 @@ const io: Io = {
 }
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.runtime))
 
+/** By now everything is closed and said; a connection that a client library forgot must not keep the process. */
+const LINGER_MS = 5_000
+
 void connect(process.argv.slice(2), io).then(code => {
   process.exitCode = code
+  setTimeout(() => process.exit(), LINGER_MS).unref()
 })

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-/** The process as commands see it; only `main.ts` makes one of the real process. */
+/** The process as commands see it; only `process_io.ts` makes one of the real process. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string

@@ -3,9 +3,11 @@ import { type FlowEnd, FlowRun } from './flow'
 import type { EngineHooks } from './hooks'
 import { anySignal, expectListeners } from './retry'
 import type { FlowSpec, PipelineSpec } from './spec'
-import { createFlow, type StageEnvironment, upstreamOf } from './stages'
+import { createFlow, endpoints, type StageEnvironment, upstreamOf } from './stages'
 import { fileStates, type StateStore } from './state'
 import { type FlowCounts, FlowStats, LatencyHistogram } from './stats'
+import type { ClosingLog } from './views/contracts'
+import { PipelineViews, type ViewResult } from './views/pipeline_views'
 
 export interface WorkerOptions extends StageEnvironment {
   readonly pipelines: readonly PipelineSpec[]
@@ -20,6 +22,15 @@ export interface WorkerOptions extends StageEnvironment {
   readonly abort: AbortSignal
 }
 
+export interface FlowStatus {
+  readonly pipeline: string
+  readonly flow: string
+  readonly state: 'running' | 'finished' | 'failed'
+  /** Code of the error that ended it; null: none. */
+  readonly error: string | null
+  readonly counts: FlowCounts
+}
+
 export interface FlowResult {
   readonly pipeline: string
   readonly flow: string
@@ -30,6 +41,7 @@ export interface FlowResult {
 
 export interface WorkerResult {
   readonly flows: readonly FlowResult[]
+  readonly views: readonly ViewResult[]
   /** Milliseconds from a record's own timestamp to its durable write; null if no record had one. */
   readonly latency_ms: { readonly p50: number | null; readonly p99: number | null }
 }
@@ -44,37 +56,60 @@ const RESTARTABLE: readonly string[] = ['K006_FENCED', 'P005_SESSION_OVER', 'P00
 export class Worker {
   readonly #options: WorkerOptions
   readonly #flows: readonly { readonly pipeline: PipelineSpec; readonly spec: FlowSpec; readonly stats: FlowStats }[]
+  readonly #views: ReadonlyMap<PipelineSpec, PipelineViews>
   readonly #finished = new Map<FlowSpec, Promise<FlowResult>>()
+  readonly #ended = new Map<FlowSpec, FlowResult>()
 
   constructor(options: WorkerOptions) {
     this.#options = options
     this.#flows = options.pipelines.flatMap(pipeline => pipeline.flows.map(spec => ({ pipeline, spec, stats: new FlowStats() })))
     const lanes = this.#flows.reduce((n, f) => n + f.spec.lanes, 0)
     expectListeners(lanes, options.drain, options.abort)
+    this.#views = new Map(options.pipelines.map(p => [p, new PipelineViews(p, options)]))
     if (options.untilCaughtUp) this.#refuseEndless()
   }
 
-  /** Live counters, by pipeline and flow. */
-  status(): readonly { readonly pipeline: string; readonly flow: string; readonly counts: FlowCounts }[] {
-    return this.#flows.map(f => ({ pipeline: f.pipeline.name, flow: f.spec.name, counts: f.stats.counts() }))
+  /** Live state and counters, by pipeline and flow. */
+  status(): readonly FlowStatus[] {
+    return this.#flows.map(f => {
+      const ended = this.#ended.get(f.spec)
+      const state = !ended ? 'running' : ended.error ? 'failed' : 'finished'
+      return { pipeline: f.pipeline.name, flow: f.spec.name, state, error: ended?.error?.code ?? null, counts: f.stats.counts() }
+    })
+  }
+
+  /** Well as long as no flow has failed. */
+  health(): { readonly ok: boolean; readonly failed: readonly string[] } {
+    const failed = this.status()
+      .filter(f => f.state === 'failed')
+      .map(f => `${f.pipeline}/${f.flow}`)
+    return { ok: failed.length === 0, failed }
   }
 
   async run(): Promise<WorkerResult> {
-    for (const { pipeline, spec, stats } of this.#flows) this.#finished.set(spec, this.#flow(pipeline, spec, stats))
+    for (const { pipeline, spec, stats } of this.#flows) {
+      const end = this.#flow(pipeline, spec, stats).then(result => {
+        this.#ended.set(spec, result)
+        return result
+      })
+      this.#finished.set(spec, end)
+    }
+    for (const views of this.#views.values()) views.start()
     const flows = await Promise.all(this.#finished.values())
+    const views = (await Promise.all([...this.#views.values()].map(v => v.finished()))).flat()
+    await Promise.all([...this.#views.values()].map(v => v.close()))
     const latency = new LatencyHistogram()
     for (const f of this.#flows) latency.merge(f.stats.latency)
-    return { flows, latency_ms: { p50: latency.quantile(0.5), p99: latency.quantile(0.99) } }
+    return { flows, views, latency_ms: { p50: latency.quantile(0.5), p99: latency.quantile(0.99) } }
   }
 
   async #flow(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowResult> {
     const { events, drain, abort } = this.#options
-    const result = (error: ConnectError | null): FlowResult => ({
-      pipeline: pipeline.name,
-      flow: spec.name,
-      counts: stats.counts(),
-      error,
-    })
+    const progress = this.#views.get(pipeline)?.progressOf(spec)
+    const result = (error: ConnectError | null): FlowResult => {
+      progress?.ended(false)
+      return { pipeline: pipeline.name, flow: spec.name, counts: stats.counts(), error }
+    }
     const ids = { pipeline: pipeline.name, flow: spec.name }
     // flows are looked up by their promise below, which stands in the map only after this first turn
     await Promise.resolve()
@@ -82,6 +117,7 @@ export class Worker {
       try {
         const end = await this.#attempt(pipeline, spec, stats)
         events.emit('flow_finished', { ...ids, reason: end === 'done' ? 'all input is read' : 'stopped' })
+        if (end === 'done') progress?.ended(true)
         return result(null)
       } catch (thrown) {
         const error = asConnectError(thrown)
@@ -111,10 +147,15 @@ export class Worker {
 
   #attempt(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowEnd> {
     const { events, clock, hooks, drain, abort } = this.#options
-    const parts = createFlow(pipeline, spec, this.#options)
+    const views = this.#views.get(pipeline)
+    const parts = createFlow(pipeline, spec, { ...this.#options, closings: name => this.#closings(pipeline, name) })
     const states = this.#options.states?.(pipeline) ?? fileStates(this.#options.dataDir, pipeline.name)
     const inputComplete = (signal: AbortSignal): Promise<boolean> => this.#inputComplete(pipeline, spec, signal)
-    return new FlowRun(parts, { events, clock, hooks: hooks ?? {}, drain, abort, states, inputComplete }, stats).run()
+    return new FlowRun(
+      parts,
+      { events, clock, hooks: hooks ?? {}, drain, abort, states, inputComplete, progress: views?.progressOf(spec) ?? null },
+      stats,
+    ).run()
   }
 
   /** True after the pause, false if a stop was asked for meanwhile. */
@@ -133,7 +174,9 @@ export class Worker {
   /** In a bounded run a flow's input is complete once every flow that feeds it has ended. */
   async #inputComplete(pipeline: PipelineSpec, spec: FlowSpec, signal: AbortSignal): Promise<boolean> {
     if (!this.#options.untilCaughtUp) return false
-    const feeding = upstreamOf(pipeline, spec, this.#options.registry).map(f => this.#finished.get(f))
+    const { registry } = this.#options
+    const feeding: (Promise<unknown> | undefined)[] = upstreamOf(pipeline, spec, registry).map(f => this.#finished.get(f))
+    feeding.push(this.#views.get(pipeline)?.readBy(endpoints(spec, registry).reads))
     let release = (): void => {}
     const aborted = new Promise<never>((_, reject) => {
       const abort = (): void => reject(signal.reason)
@@ -144,6 +187,11 @@ export class Worker {
     aborted.catch(() => {})
     await Promise.race([Promise.all(feeding), aborted]).finally(release)
     return true
+  }
+
+  #closings(pipeline: PipelineSpec, view: string): Promise<ClosingLog> {
+    const views = this.#views.get(pipeline)
+    return views ? views.log(view) : Promise.reject(new ConnectError('R001_INTERNAL', `no closings of ${view}`))
   }
 
   #refuseEndless(): void {

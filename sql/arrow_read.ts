@@ -13,6 +13,8 @@ export function decodeArrow(
   const columns = fields.map(f => createColumn(f.field))
   let rows = 0
   for (const batch of arrow.RecordBatchReader.from(stream)) {
+    // an answer without rows may come as a batch without buffers
+    if (batch.numRows === 0) continue
     appendAll(columns, fields, batch.data.children)
     rows += batch.numRows
   }

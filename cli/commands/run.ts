@@ -13,6 +13,7 @@ import { formatWarning, loadFiles } from '../load'
 import { observe } from '../observe'
 import { type StatusServer, serveStatus } from '../server'
 import { type RunningServices, startServices } from '../services'
+import { stateStores } from '../states'
 
 export interface RunOptions {
   readonly for?: string
@@ -38,6 +39,7 @@ export async function run(files: readonly string[], options: RunOptions, io: Io)
   const { events, metrics } = observe(io, { level: options.logLevel, format: options.logFormat }, scrub)
   const dataDir = path.resolve(io.cwd, options.data)
   const stop = stopOnSignals(io)
+  const states = stateStores(dataDir)
   const timer = duration === null ? null : setTimeout(() => stop.drain('the time given by --for is over'), duration)
   let services: RunningServices | null = null
   let server: StatusServer | null = null
@@ -57,20 +59,22 @@ export async function run(files: readonly string[], options: RunOptions, io: Io)
       dataDir,
       stdout: text => io.out(text),
       untilCaughtUp: options.untilCaughtUp ?? false,
+      states: states.of,
       hooks: chaosHooks(io.env.OLAP_CONNECT_CHAOS, () => process.kill(process.pid, 'SIGKILL')),
       drain: stop.draining,
       abort: stop.aborting,
     })
-    server = await listen(options.listen, { metrics, health: () => ({ ok: true }), status: () => worker.status() }, io)
+    server = await listen(options.listen, { metrics, health: () => worker.health(), status: () => worker.status() }, io)
     if (!options.json) report = setInterval(() => void io.err(`${statusLine(worker)}\n`), REPORT_EVERY_MS)
     stop.limit(Math.max(...pipelines.map(p => p.shutdownTimeout)))
     const result = await worker.run()
     await printResult(result, services, options, io, scrub)
-    return exitCodeOf(result.flows.flatMap(f => (f.error ? [f.error] : [])))
+    return exitCodeOf([...result.flows, ...result.views].flatMap(r => (r.error ? [r.error] : [])))
   } finally {
     if (timer) clearTimeout(timer)
     if (report) clearInterval(report)
     await server?.close()
+    await states.close()
     await services?.stop()
     stop.release()
   }
@@ -151,17 +155,23 @@ async function printResult(
   io: Io,
   scrub: (text: string) => string,
 ): Promise<void> {
-  const failed = result.flows.filter(f => f.error)
+  const failed = [...result.flows, ...result.views].filter(f => f.error)
   const written = result.flows.reduce((n, f) => n + f.counts.written, 0)
   const summary =
     failed.length === 0
       ? `${result.flows.length} flow(s) ended well, ${written} records written`
-      : `${failed.length} of ${result.flows.length} flow(s) failed`
+      : `${failed.length} of ${result.flows.length + result.views.length} flow(s) and view(s) failed`
   if (!options.json) {
     for (const f of result.flows) {
       const { read, written, filtered, dead_lettered, restarts } = f.counts
       await io.err(
         `${f.flow}: read ${read}, written ${written}, filtered ${filtered}, dead-lettered ${dead_lettered}, restarts ${restarts}${f.error ? ` (failed: ${f.error.code})` : ''}\n`,
+      )
+    }
+    for (const v of result.views) {
+      const { windows, revisions, late, reopened } = v.counts
+      await io.err(
+        `${v.view}: windows ${windows}, revisions ${revisions}, late ${late}, reopened ${reopened}${v.error ? ` (failed: ${v.error.code})` : ''}\n`,
       )
     }
     return io.err(`${summary}\n`)
@@ -173,6 +183,7 @@ async function printResult(
     summary,
     result: {
       flows: Object.fromEntries(result.flows.map(f => [f.flow, { ...f.counts, ...(f.error ? { error: f.error.code } : {}) }])),
+      views: Object.fromEntries(result.views.map(v => [v.view, { ...v.counts, ...(v.error ? { error: v.error.code } : {}) }])),
       latency_ms: result.latency_ms,
       services: Object.fromEntries(Object.entries(services?.addresses ?? {}).map(([name, address]) => [name, { address }])),
     },

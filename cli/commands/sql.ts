@@ -2,6 +2,7 @@ import type { ConnectionConfig } from '../../connectors/clickhouse/config'
 import { ConnectError } from '../../runtime/errors'
 import type { StoreRow } from '../../runtime/store'
 import { createStore } from '../../sql/client'
+import { ensureDatabase } from '../../sql/database'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
@@ -32,7 +33,7 @@ export function sql(file: string, statement: string, options: SqlOptions, io: Io
     const store = createStore(chosen.config as ConnectionConfig, { baseDir: pipeline.baseDir })
     try {
       // the database is made by the first sink; a question before that deserves an answer about the table, not the database
-      await store.command(`CREATE DATABASE IF NOT EXISTS {name:Identifier}`, { params: { name: store.database }, signal })
+      await ensureDatabase(store, signal)
       const rows = returnsRows(statement)
         ? await store.query(statement, { signal })
         : await store.command(statement, { signal }).then(() => [])

@@ -2,6 +2,7 @@ import { ConnectError } from '../../runtime/errors'
 import { type Field, fieldIndex, fieldTypeName, type Schema } from '../../runtime/schema'
 import { type Binding, bind, type TableColumn } from '../../sql/bind'
 import type { ClickHouseStore } from '../../sql/client'
+import { ensureDatabase } from '../../sql/database'
 import { mismatch } from '../../sql/insert'
 import { identifier, tableName } from '../../sql/quote'
 import { readColumns, readTable, type TableInfo } from '../../sql/table'
@@ -36,7 +37,7 @@ export async function prepareTables(schema: Schema, p: Preparation): Promise<Pre
   checkSchema(schema, config)
   const provenance = provenanceFields(config.time !== undefined)
   const full: Schema = { ...schema, fields: [...schema.fields, ...provenance] }
-  await p.store.send(`CREATE DATABASE IF NOT EXISTS ${identifier(tables.table.database)}`, [], { signal: p.signal })
+  await ensureDatabase(p.store, p.signal)
 
   const existing = await readTable(p.store, tables.table, p.signal)
   if (!existing) await create(p, tables.table.table, createTable(tables, full, config, ownerComment(p.pipeline)))

@@ -1,4 +1,5 @@
-// Projects, so that one kind can be run alone. Integration tests share services and run one file at a time.
+// Projects, so that one kind can be run alone. Those that start services run one file at a time (`npm run test:services`): each
+// keeps two cores busy by itself.
 const base = {
   testEnvironment: 'node',
   transform: {

@@ -5,6 +5,7 @@ import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } fr
 import { ConnectError } from '../../runtime/errors'
 import type { Emitter, Level } from '../../runtime/events'
 import { brokerAddresses, type KafkaConnection } from './connection'
+import { type FetchAnswers, fetchSockets } from './fetch_socket'
 import { tokenProvider } from './oauth'
 
 /** Builds the kafkajs client of a connection. Nothing here opens a socket. */
@@ -14,6 +15,11 @@ export interface ClientContext {
   /** Folder of the pipeline file, for relative paths of certificates. */
   readonly baseDir: string
   readonly events: Emitter
+}
+
+export interface ClientOptions {
+  /** Given by who decodes fetches itself: what it is given as their answers is then to be exchanged here. */
+  readonly answers?: FetchAnswers
 }
 
 /**
@@ -30,7 +36,7 @@ export const RETRY = {
   restartOnFailure: async () => false,
 } as const
 
-export function createClient({ connection, baseDir, events }: ClientContext): Kafka {
+export function createClient({ connection, baseDir, events }: ClientContext, { answers }: ClientOptions = {}): Kafka {
   const config: KafkaConfig = {
     clientId: connection.client_id,
     brokers: [...brokerAddresses(connection.brokers)],
@@ -40,7 +46,8 @@ export function createClient({ connection, baseDir, events }: ClientContext): Ka
     retry: RETRY,
     logLevel: logLevel.INFO,
     logCreator: () => entry => log(events, entry),
-    ...(connection.tls === undefined || connection.tls === false ? {} : { ssl: tlsOptions(connection.tls, baseDir) }),
+    ...(connection.tls ? { ssl: tlsOptions(connection.tls, baseDir) } : {}),
+    ...(answers && !connection.tls ? { socketFactory: fetchSockets(answers) } : {}),
     ...(connection.sasl === undefined ? {} : { sasl: saslOptions(connection.sasl) }),
   }
   return new Kafka(config)

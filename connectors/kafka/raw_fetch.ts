@@ -1,6 +1,7 @@
 import { ConnectError } from '../../runtime/errors'
 import type { TopicPartition } from '../../runtime/origin'
-import { API, type Broker, type FetchRequest, requestDefinition } from './protocol'
+import type { FetchAnswers } from './fetch_socket'
+import { API, type Broker, type FetchRequest, type ProtocolCall, requestDefinition } from './protocol'
 import type { AbortedTransaction, FetchedSet } from './record_set'
 
 /** Where fetched record sets go; what kafkajs thinks of positions plays no part. */
@@ -26,7 +27,7 @@ export async function fetchRaw(broker: Broker, asked: FetchRequest, options: Fet
     API.fetch,
     requestDefinition('Fetch'),
   )({ ...asked, topics: rotate(wanted, options.turn.next()) })
-  const answer = await send(broker, call, asked.maxWaitTime + options.requestTimeout)
+  const answer = await send(broker, call, asked.maxWaitTime + options.requestTimeout, options.answers)
   const positions = new Map(wanted.map(w => [`${w.topic}|${w.partitions[0].partition}`, Number(w.partitions[0].fetchOffset)]))
   let stale = false
   for (const part of answer) {
@@ -47,6 +48,8 @@ export async function fetchRaw(broker: Broker, asked: FetchRequest, options: Fet
 export interface FetchOptions {
   readonly requestTimeout: number
   readonly turn: Turn
+  /** What the client's sockets hold. */
+  readonly answers: FetchAnswers
   refreshMetadata(): Promise<void>
 }
 
@@ -80,7 +83,7 @@ interface FetchedPartition extends Omit<FetchedSet, 'fetchOffset'> {
   readonly errorCode: number
 }
 
-async function send(broker: Broker, call: ReturnType<ReturnType<Broker['lookupRequest']>>, requestTimeout: number) {
+async function send(broker: Broker, call: ProtocolCall, requestTimeout: number, answers: FetchAnswers) {
   const { apiVersion } = call.request
   let partitions: readonly FetchedPartition[] = []
   try {
@@ -89,7 +92,7 @@ async function send(broker: Broker, call: ReturnType<ReturnType<Broker['lookupRe
       requestTimeout,
       response: {
         async decode(raw) {
-          const answer = decodeFetch(raw, apiVersion)
+          const answer = decodeFetch(answers.exchange(raw), apiVersion)
           partitions = answer.partitions
           return { clientSideThrottleTime: answer.throttleTime }
         },

@@ -6,6 +6,7 @@ import { createClient, RETRY } from './client'
 import { loadCodecs } from './codecs'
 import type { KafkaConnection } from './connection'
 import { kafkaError } from './errors'
+import { FetchAnswers } from './fetch_socket'
 import { laneAssigner } from './lanes'
 import { MemberMemory, Membership } from './membership'
 import { type Cluster, clusterOf } from './protocol'
@@ -32,6 +33,7 @@ export class KafkaSource implements Source {
   readonly #context: PluginContext<KafkaConnection>
   readonly #groupId: string
   readonly #memory = new MemberMemory()
+  readonly #answers = new FetchAnswers()
   readonly #changed = new Bell()
   #kafka: Kafka | null = null
   #reader: Reader | null = null
@@ -50,7 +52,7 @@ export class KafkaSource implements Source {
   }
 
   async open(signal: AbortSignal): Promise<Schema | null> {
-    this.#kafka ??= createClient(this.#context)
+    this.#kafka ??= createClient(this.#context, { answers: this.#answers })
     this.#firstTry ??= this.#context.clock.monotonic()
     await loadCodecs()
     await this.#connect(signal)
@@ -151,6 +153,7 @@ export class KafkaSource implements Source {
     const options = {
       requestTimeout: this.#context.connection.request_timeout,
       turn: new Turn(),
+      answers: this.#answers,
       refreshMetadata: () => cluster.refreshMetadata(),
     }
     return new Membership(cluster, this.#memory, {

@@ -1,3 +1,4 @@
+import type { RawRecord } from '../../runtime/batch'
 import { systemClock } from '../../runtime/clock'
 import { recordsStage } from '../../runtime/decode'
 import { ConnectError } from '../../runtime/errors'
@@ -117,11 +118,14 @@ async function readLane(
   lane.begin(next)
   const buffer = new LaneBuffer(lane.partitions, next, systemClock)
   let stage: ReturnType<typeof recordsStage> | null = null
-  while (!reached(buffer)) {
-    for (const chunk of (await lane.poll(signal)) ?? []) buffer.add(chunk)
+  while (!reached(buffer) || buffer.rows > 0) {
+    if (buffer.rows === 0) for (const chunk of (await lane.poll(signal)) ?? []) buffer.add(chunk)
     const cut = buffer.cut(1000)
     const block = cut.blocks[0]
-    if (!block || block.kind !== 'records') continue
+    if (block?.kind !== 'records') {
+      for (const damaged of cut.damaged) if (!(await print(rejectedJson(damaged.raw, damaged.error)))) return
+      continue
+    }
     if (!stage) {
       const valueSchema = (await formats.value.open(signal)) ?? (await formats.value.infer(block, 'value', signal))
       const keySchema = needsKey(raw)
@@ -130,19 +134,19 @@ async function readLane(
       stage = recordsStage({ value: formats.value, valueSchema, key: formats.key, keySchema }, raw, connection, 'tail')
     }
     const { batch } = await stage.decode(cut, lane.lane, signal)
-    for (const { record, error } of batch.rejected) {
-      const at = {
-        _partition: record.partition,
-        _offset: record.offset,
-        _error: `${error.code}: ${error.message}`,
-        _value: record.value?.subarray(0, 256).toString('base64') ?? null,
-      }
-      if (!(await print(JSON.stringify(at)))) return
-    }
+    for (const { record, error } of batch.rejected) if (!(await print(rejectedJson(record, error)))) return
     const dense = takeBatch(batch)
     for (let row = 0; row < dense.length; row++) if (!(await print(rowJson(dense.schema, dense.columns, row)))) return
   }
 }
+
+const rejectedJson = ({ partition, offset, value }: RawRecord, error: ConnectError): string =>
+  JSON.stringify({
+    _partition: partition,
+    _offset: offset,
+    _error: `${error.code}: ${error.message}`,
+    _value: value?.subarray(0, 256).toString('base64') ?? null,
+  })
 
 function connectionOf({ pipeline }: OpenPipeline, options: TailOptions): string {
   const clusters = Object.values(pipeline.connections)

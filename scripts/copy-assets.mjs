@@ -1,5 +1,5 @@
 // Copies what the compiler does not emit: statement templates and Avro schemas that stand beside the code that uses them.
-import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 
 const assets = /\.(sql|avsc)$/
@@ -14,3 +14,4 @@ const copy = dir => {
   }
 }
 for (const dir of ['runtime', 'config', 'transforms', 'sql', 'connectors', 'embedded', 'cli']) if (existsSync(dir)) copy(dir)
+chmodSync('dist/cli/main.js', 0o755)

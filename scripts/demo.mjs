@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const dist = path.join(root, 'dist/cli')
 const FILE = 'config/examples/ec2-cpu.yaml'
+/** Not `npx connect`: that would install this folder into npm's cache first. */
+const CONNECT = 'node dist/cli/main.js'
 const LOOK_EVERY_MS = 300
 
 if (!existsSync(path.join(dist, 'program.js'))) {
@@ -80,8 +82,8 @@ async function look() {
 ${count.toLocaleString('en')} rows are in the table already: eight hours of history come first, then 200 readings a second.
 While this runs, look at it from another terminal in this folder:
 
-  npx connect tail ${FILE} cpu_data --from beginning --limit 5${data}
-  npx connect sql ${FILE} "SELECT device, count(), round(avg(cpu), 1) FROM cpu GROUP BY device ORDER BY device"${data}
+  ${CONNECT} tail ${FILE} cpu_data --from beginning --limit 5${data}
+  ${CONNECT} sql ${FILE} "SELECT device, count(), round(avg(cpu), 1) FROM cpu GROUP BY device ORDER BY device"${data}
   curl -s ${metrics}/metrics
 
 Ctrl-C stops it and loses nothing: everything is kept in ${data ? data.replace(/^ --data[= ]/, '') : '.connect'}, and the next \`npm run demo\` continues.

@@ -13,6 +13,8 @@ export interface Timed {
   readonly behind: Float64Array | null
   /** Largest event time (ms) per partition key after this batch. */
   readonly watermarks: ReadonlyMap<string, number>
+  /** Smallest event time (ms) of the batch; null without rows. */
+  readonly earliest: number | null
 }
 
 /**
@@ -51,10 +53,12 @@ export class EventTime {
     const largest = Float64Array.from(keys, k => watermarks.get(k) ?? Number.NEGATIVE_INFINITY)
     const { length } = judged
     const behind = new Float64Array(length)
+    let earliest = Number.POSITIVE_INFINITY
     for (let i = 0; i < length; i++) {
       const r = range[i]
       const t = kept[i]
       const top = largest[r]
+      if (t < earliest) earliest = t
       if (t > top) largest[r] = t
       else behind[i] = top - t
     }
@@ -62,7 +66,7 @@ export class EventTime {
     keys.forEach((key, i) => {
       if (largest[i] > Number.NEGATIVE_INFINITY) after.set(key, largest[i])
     })
-    return { batch: judged, behind, watermarks: after }
+    return { batch: judged, behind, watermarks: after, earliest: Number.isFinite(earliest) ? earliest : null }
   }
 
   /** Whole milliseconds since 1970, rounded down. */

@@ -67,6 +67,27 @@ export const METRICS = {
   },
   olap_connect_batch_rows: { type: 'histogram', labels: ['pipeline', 'flow'], help: 'Rows per batch.' },
   olap_connect_write_seconds: { type: 'histogram', labels: ['pipeline', 'flow'], help: 'Time of one write.' },
+  olap_connect_view_watermark_seconds: {
+    type: 'gauge',
+    labels: ['pipeline', 'view'],
+    help: 'Event time up to which the windows of a view are closed, seconds since 1970.',
+  },
+  olap_connect_view_lag_seconds: {
+    type: 'gauge',
+    labels: ['pipeline', 'view'],
+    help: 'Wall clock less the watermark of a view when it last closed windows.',
+  },
+  olap_connect_windows_total: { type: 'counter', labels: ['pipeline', 'view', 'kind'], help: 'Windows closed, revised, ended.' },
+  olap_connect_finalise_seconds: {
+    type: 'histogram',
+    labels: ['pipeline', 'view'],
+    help: 'Time from a due window to its closing.',
+  },
+  olap_connect_records_late_total: {
+    type: 'counter',
+    labels: ['pipeline', 'view'],
+    help: 'Records that came too late to count in a window.',
+  },
   olap_connect_flow_up: { type: 'gauge', labels: ['pipeline', 'flow'], help: '1 while the flow runs, 0 once it has stopped.' },
 } as const satisfies Record<string, { type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }>
 
@@ -75,6 +96,11 @@ export type MetricName = keyof typeof METRICS
 interface FlowRef {
   readonly pipeline: string
   readonly flow: string
+}
+
+interface ViewRef {
+  readonly pipeline: string
+  readonly view: string
 }
 
 /** What each event carries. */
@@ -111,6 +137,17 @@ export interface EventData {
   lag_measured: FlowRef & { readonly records: number }
   watermark_moved: FlowRef & { readonly watermark_ms: number }
   memory_in_flight: FlowRef & { readonly bytes: number }
+  windows_finalised: ViewRef & {
+    readonly closed: number
+    readonly revised: number
+    readonly final: number
+    readonly took_ms: number
+    readonly watermark_ms: number
+    /** Wall clock less watermark. */
+    readonly lag_ms: number
+  }
+  records_late: ViewRef & { readonly records: number }
+  view_failed: ViewRef & { readonly code: string; readonly message: string; readonly hint: string }
   table_created: FlowRef & { readonly table: string; readonly statement: string }
   topic_created: FlowRef & { readonly topic: string; readonly partitions: number }
   schema_registered: FlowRef & { readonly subject: string; readonly id: number }
@@ -129,6 +166,7 @@ interface EventRule<D> {
 }
 
 const flowOf = (d: FlowRef): { pipeline: string; flow: string } => ({ pipeline: d.pipeline, flow: d.flow })
+const viewOf = (d: ViewRef): { pipeline: string; view: string } => ({ pipeline: d.pipeline, view: d.view })
 const move = (metric: MetricName, labels: Readonly<Record<string, string>>, value: number): MetricUpdate => ({
   metric,
   labels,
@@ -226,6 +264,24 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     text: d => `${d.flow}: ${d.bytes} bytes in flight`,
     metrics: d => [move('olap_connect_bytes_in_flight', flowOf(d), d.bytes)],
   },
+  windows_finalised: {
+    level: 'debug',
+    text: d => `${d.view}: ${d.closed} windows closed, ${d.revised} revised, ${d.final} final in ${d.took_ms.toFixed(1)} ms`,
+    metrics: d => [
+      move('olap_connect_view_watermark_seconds', viewOf(d), d.watermark_ms / 1000),
+      move('olap_connect_view_lag_seconds', viewOf(d), d.lag_ms / 1000),
+      move('olap_connect_windows_total', { ...viewOf(d), kind: 'close' }, d.closed),
+      move('olap_connect_windows_total', { ...viewOf(d), kind: 'revise' }, d.revised),
+      move('olap_connect_windows_total', { ...viewOf(d), kind: 'final' }, d.final),
+      move('olap_connect_finalise_seconds', viewOf(d), d.took_ms / 1000),
+    ],
+  },
+  records_late: {
+    level: 'warn',
+    text: d => `${d.view}: ${d.records} record(s) came too late to count`,
+    metrics: d => [move('olap_connect_records_late_total', viewOf(d), d.records)],
+  },
+  view_failed: { level: 'error', text: d => `${d.view}: stopped by ${d.code}: ${d.message}\n  ${d.hint}` },
   table_created: { level: 'info', text: d => `${d.flow}: created ${d.table}` },
   topic_created: { level: 'info', text: d => `${d.flow}: created topic ${d.topic} with ${d.partitions} partition(s)` },
   schema_registered: { level: 'info', text: d => `${d.flow}: registered ${d.subject} as schema ${d.id}` },

@@ -82,6 +82,7 @@ export class FlowRun {
   readonly drain: AbortSignal
   readonly abort: AbortSignal
   readonly lanes: number
+  readonly progress: FlowProgress | null
   readonly states: StateStore
   /** Transforms whose output also depends on earlier batches of the lane. */
   readonly stateful: readonly { readonly transform: Transform }[]

@@ -116,12 +116,12 @@ export class LaneRun {
   }
 
   /** True while nothing that was read waits or is under way. */
-  settled(): boolean {
+  get atRest(): boolean {
     return this.buffer.rows === 0 && this.#underWay === 0
   }
 
-  /** Told by the delivery loops when a batch is durable and its position is about to move. */
-  settle(): void {
+  /** Told by the delivery loops when a batch is durable. */
+  delivered(): void {
     this.#underWay--
   }
 

@@ -80,7 +80,7 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
           )
     await settle(flow, prepared, result.failed, signal)
     flow.countWritten(reader.lane, prepared, result, flow.clock.monotonic() - started)
-    lane.settle()
+    lane.delivered()
   }
 
   if (start.replay) {

@@ -46,7 +46,7 @@ export async function transactionLoop(lane: LaneRun, first: TransactionLane, reo
       }
     }
     flow.countWritten(reader.lane, prepared, result, flow.clock.monotonic() - started)
-    lane.settle()
+    lane.delivered()
   }
 
   const happened = async (positions: readonly Position[]): Promise<boolean> => {

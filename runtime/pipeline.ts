@@ -13,6 +13,8 @@ export interface Prepared {
   /** Largest event time (ms) per partition key, before and after this batch. */
   readonly before: ReadonlyMap<string, number>
   readonly after: ReadonlyMap<string, number>
+  /** Smallest event time (ms); null without event time or rows. */
+  readonly earliest: number | null
   readonly filtered: number
 }
 
@@ -34,7 +36,12 @@ export async function prepare(
   let batch = decoded.batch
   for (const transform of flow.transforms) batch = await transform.apply(batch, signal)
   const dense = takeBatch(batch)
-  const timed = flow.eventTime?.judge(dense, before, flow.spec.sink.type) ?? { batch: dense, behind: null, watermarks: before }
+  const timed = flow.eventTime?.judge(dense, before, flow.spec.sink.type) ?? {
+    batch: dense,
+    behind: null,
+    watermarks: before,
+    earliest: null,
+  }
   const { rejected } = timed.batch
   if (rejected.length > 0 && flow.deadLetters === null) throw flow.stoppedBy(rejected[0])
   flow.countSlow(decoded.slow)
@@ -44,6 +51,7 @@ export async function prepare(
     behind: timed.behind,
     before,
     after: timed.watermarks,
+    earliest: timed.earliest,
     filtered: decoded.batch.length - liveRows(timed.batch) - rejectedRows - (timed.batch.replaced ?? 0),
   }
 }

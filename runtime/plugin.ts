@@ -9,6 +9,7 @@ import type { DetectorSpec } from './fields'
 import type { OffsetRange, TopicPartition } from './origin'
 import type { Schema } from './schema'
 import type { ViewSpec } from './spec'
+import type { ClosingLog, WindowStore } from './views/contracts'
 
 /**
  * The contracts between the engine and its plugins, and the one declaration every plugin makes. This file is the public entry
@@ -68,6 +69,8 @@ export interface Session {
   /** Aborts when this session may commit no more (rebalance, fencing, lost member). Reason: a ConnectError. */
   readonly over: AbortSignal
   readonly lanes: readonly LaneReader[]
+  /** False: other workers hold some of the flow's partitions. Absent: this session has them all. */
+  readonly whole?: boolean
 }
 
 /**
@@ -312,6 +315,8 @@ export interface PluginContext<Connection = unknown> {
   readonly memory: number
   /** Views of the pipeline; absent outside of a running one. */
   readonly views?: readonly ViewSpec[]
+  /** The closings of one of them. Closed by the engine. */
+  readonly closings?: (view: string) => Promise<ClosingLog>
   /** Makes a detector of a loaded `detectors:` entry; absent outside of a pipeline, where only the built-in ones are known. */
   readonly detector?: (spec: DetectorSpec, context: DetectorContext) => Detector
   /** Prints text and resolves when more may be printed; absent where there is no standard output to print to. */
@@ -408,6 +413,8 @@ export interface SinkDeclaration<Config extends z.ZodType = z.ZodType, Connectio
   readonly capabilities: SinkCapabilities
   writes(config: z.output<Config>): readonly string[]
   create(config: z.output<Config>, context: SinkContext<Connection>): Sink
+  /** Only where views can stand on its tables: opens the windows of one, whose objects the sink has made. */
+  windows?(view: ViewSpec, context: PluginContext<Connection>, signal: AbortSignal): Promise<WindowStore>
   /** Only where dead letters can go to this kind of connection. */
   deadLetters?(topic: string, context: PluginContext<Connection>): DeadLetterWriter
 }

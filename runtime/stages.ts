@@ -8,6 +8,7 @@ import type { FlowParts } from './flow'
 import type { DeadLetterWriter, Format, PluginContext, RegistryEndpoint, SinkContext } from './plugin'
 import type { Registry } from './registry'
 import type { FlowSpec, PipelineSpec } from './spec'
+import type { ClosingLog } from './views/contracts'
 
 /** What a worker gives every plugin. */
 export interface StageEnvironment {
@@ -17,6 +18,8 @@ export interface StageEnvironment {
   readonly dataDir: string
   /** Where plugins that print write to; resolves when the text is taken. */
   readonly stdout?: (text: string) => Promise<void>
+  /** The closings of a view of the pipeline; absent outside of a running one. */
+  readonly closings?: (view: string) => Promise<ClosingLog>
   /** True: formats get no registry, because nothing may be asked outside the machine. */
   readonly offline?: boolean
 }
@@ -88,6 +91,7 @@ const pluginContexts =
     events: environment.events,
     memory: flowMemory(pipeline),
     views: pipeline.views,
+    ...(environment.closings ? { closings: environment.closings } : {}),
     detector: (detector, of) => environment.registry.get('detector', detector.type).create(detector.config, of),
     ...(environment.stdout ? { stdout: environment.stdout } : {}),
   })

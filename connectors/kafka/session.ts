@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly groupId: string
   readonly joined: Joined
   readonly assignment: Readonly<Record<string, readonly number[]>>
+  /** Topics of the flow. */
+  readonly topics: readonly string[]
   readonly lanes: number
   /** Bytes a partition may have waiting. */
   readonly limit: number
@@ -30,6 +32,7 @@ const RETRY_WAIT_MS = 200
 export class KafkaSession implements Session, FetchTarget {
   readonly id: string
   readonly lanes: readonly LaneReader[]
+  readonly whole: boolean
   readonly #over = new AbortController()
   readonly #feeds: readonly LaneFeed[]
   readonly #feedOf: ReadonlyMap<string, LaneFeed>
@@ -47,6 +50,9 @@ export class KafkaSession implements Session, FetchTarget {
       ([, partitions]) => new LaneFeed({ partitions, limit: options.limit, over: this.over, wanted: this.#wanted }),
     )
     expectListeners(owned.length, this.over)
+    this.whole = options.topics.every(
+      topic => (options.assignment[topic] ?? []).length === cluster.findTopicPartitionMetadata(topic).length,
+    )
     this.#feedOf = new Map(this.#feeds.flatMap(feed => feed.partitions.map(p => [partitionKey(p), feed] as const)))
     this.lanes = owned.map(
       ([lane], i) =>

@@ -189,6 +189,7 @@ export class KafkaSource implements Source {
       groupId: this.#groupId,
       joined,
       assignment,
+      topics: this.#config.topics,
       lanes: this.#context.lanes,
       limit: this.#config.fetch.max_bytes_per_partition,
       start: this.#config.start,

@@ -1,0 +1,291 @@
+import type { Clock } from '../clock'
+import { ConnectError } from '../errors'
+import type { Emitter } from '../events'
+import { anySignal, type RetryContext, retrying } from '../retry'
+import type { ViewSpec } from '../spec'
+import type { ClosingLog, PaneTotal, WindowStore } from './contracts'
+import { closingsInOrder, endAtOrBefore, paneOf, pieces, type Windows, windowEnds, windowRecords } from './plan'
+import type { TableProgress } from './progress'
+
+export interface FinaliserOptions {
+  readonly pipeline: string
+  readonly view: ViewSpec & { readonly window: Windows }
+  readonly progress: TableProgress
+  readonly log: ClosingLog
+  /** Called once the table is there. */
+  readonly open: (signal: AbortSignal) => Promise<WindowStore>
+  readonly clock: Clock
+  readonly events: Emitter
+  readonly drain: AbortSignal
+  readonly abort: AbortSignal
+}
+
+/** What a view has done in this run. */
+export interface ViewCounts {
+  /** Windows closed. */
+  readonly windows: number
+  /** Windows revised after they were closed, those that were final included. */
+  readonly revisions: number
+  /** Records that came too late to count. */
+  readonly late: number
+  /** Final windows that were revised all the same. */
+  readonly reopened: number
+}
+
+/** Rows of panes that one statement reads; bounds memory and time of a statement. */
+const MOST_ROWS = 2_000_000
+const LONGEST_TICK_MS = 1_000
+const NEVER = Number.NEGATIVE_INFINITY
+
+/**
+ * Closes, revises and ends the windows of one view. One finaliser works on a view at a time.
+ *
+ * All it knows is in the log of closings and in the tables: a window whose rows were written and whose closing was not is written
+ * again, which changes nothing, and then told. The order is always rows first, then the closing.
+ */
+export class Finaliser {
+  readonly #o: FinaliserOptions
+  readonly #windows: Windows
+  /** Windows up to here are closed, or final. */
+  #closedTo = NEVER
+  #finalTo = NEVER
+  #watermark = NEVER
+  /** Records of each pane when its windows were last looked at, from the first pane of a window that is not final. */
+  #known: ReadonlyMap<number, number> = new Map()
+  /** Earliest event time written since the last pass. */
+  #earliest = Number.POSITIVE_INFINITY
+  #wake: (() => void) | null = null
+  #changed = false
+  #counts = { windows: 0, revisions: 0, late: 0, reopened: 0 }
+  #pruned = NEVER
+
+  constructor(options: FinaliserOptions) {
+    this.#o = options
+    this.#windows = options.view.window
+    options.progress.listen({
+      changed: () => this.#notify(),
+      written: (earliest, behind) => this.#written(earliest, behind),
+    })
+  }
+
+  get counts(): ViewCounts {
+    return { ...this.#counts }
+  }
+
+  /** Runs until every flow that writes the table has ended, or a stop is asked for. */
+  async run(): Promise<void> {
+    const { progress, drain, abort } = this.#o
+    const stop = anySignal(drain, abort)
+    try {
+      while (!progress.started) {
+        this.#changed = false
+        if (progress.ended) return
+        await this.#change(stop.signal)
+      }
+      const store = await retrying(this.#retry(stop.signal), () => this.#o.open(stop.signal))
+      try {
+        await this.#restore()
+        await this.#loop(store, stop.signal)
+      } finally {
+        await store.close()
+      }
+    } catch (error) {
+      if (abort.aborted || !drain.aborted) throw error
+      if (error !== drain.reason && !(error instanceof ConnectError && error.code === 'R003_ABORTED')) throw error
+    } finally {
+      stop.release()
+    }
+  }
+
+  /** What the log says was done before. */
+  async #restore(): Promise<void> {
+    const { log } = this.#o
+    for (const { kind, watermark, windowEnds } of await log.read(0, log.end)) {
+      const last = windowEnds[windowEnds.length - 1]
+      if (kind === 'close') this.#closedTo = Math.max(this.#closedTo, last)
+      if (kind === 'final') this.#finalTo = Math.max(this.#finalTo, last)
+      this.#watermark = Math.max(this.#watermark, watermark)
+    }
+  }
+
+  async #loop(store: WindowStore, signal: AbortSignal): Promise<void> {
+    const { progress, view } = this.#o
+    for (let first = true; ; first = false) {
+      this.#changed = false
+      const { ended } = progress
+      const known = progress.watermark()
+      const watermark = known === null ? NEVER : known - view.delay
+      if (ended ? progress.complete : first || this.#due(watermark)) {
+        await retrying(this.#retry(signal), () =>
+          this.#pass(store, ended ? Number.POSITIVE_INFINITY : watermark, first || ended, signal),
+        )
+      }
+      if (ended) return
+      await this.#change(signal)
+    }
+  }
+
+  #due(watermark: number): boolean {
+    const reached = endAtOrBefore(watermark, this.#windows)
+    return (
+      reached > this.#closedTo ||
+      endAtOrBefore(watermark - this.#o.view.lateness, this.#windows) > this.#finalTo ||
+      this.#earliest < this.#closedTo
+    )
+  }
+
+  /** `all`: compares everything that is kept, not only what may have changed since the last pass. */
+  async #pass(store: WindowStore, reached: number, all: boolean, signal: AbortSignal): Promise<void> {
+    const { view, log } = this.#o
+    const { size, slide } = this.#windows
+    const started = this.#o.clock.monotonic()
+    const earliest = this.#earliest
+    this.#earliest = Number.POSITIVE_INFINITY
+    try {
+      const horizon = this.#finalTo + slide - size
+      const reopened = Number.isFinite(earliest) && paneOf(earliest, this.#windows) < horizon
+      const compare = all || reopened
+      const from = all || horizon === NEVER ? null : reopened ? paneOf(earliest, this.#windows) : horizon
+      const totals = await store.paneTotals(from, signal)
+      const panes = new Map(totals.map(t => [t.pane, t]))
+      const ends = windowEnds(panes.keys(), this.#windows)
+
+      const revised = compare ? await this.#differing(ends, totals, panes, store, signal) : this.#grown(panes)
+      for (const piece of pieces(revised, panes, this.#windows, MOST_ROWS)) {
+        await store.finalise(piece, signal)
+        await log.append([{ view: view.name, watermark: this.#watermark, windowEnds: piece, kind: 'revise' }])
+        this.#counts.revisions += piece.length
+        this.#counts.reopened += piece.filter(end => end <= this.#finalTo).length
+      }
+
+      const finalUpTo = reached - view.lateness
+      const close = ends.filter(end => end > this.#closedTo && end <= reached)
+      const final = ends.filter(end => end > this.#finalTo && end <= finalUpTo)
+      await this.#advance(close, final, panes, store, signal)
+
+      if (Number.isFinite(reached)) {
+        this.#watermark = Math.max(this.#watermark, reached)
+        this.#closedTo = Math.max(this.#closedTo, endAtOrBefore(reached, this.#windows))
+        this.#finalTo = Math.max(this.#finalTo, endAtOrBefore(finalUpTo, this.#windows))
+      }
+      const kept = this.#finalTo + slide - size
+      this.#known = new Map(totals.filter(t => t.pane >= kept).map(t => [t.pane, t.records]))
+      await this.#prune(store, signal)
+      this.#say(close.length, revised.length, final.length, this.#o.clock.monotonic() - started)
+    } catch (error) {
+      this.#earliest = Math.min(this.#earliest, earliest)
+      throw error
+    }
+  }
+
+  /** Writes what closes and tells it together with what becomes final, in pieces that each can be done again. */
+  async #advance(
+    close: readonly number[],
+    final: readonly number[],
+    panes: ReadonlyMap<number, PaneTotal>,
+    store: WindowStore,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { view, log } = this.#o
+    const acts = closingsInOrder(view.name, close, final, view.lateness)
+    let told = 0
+    for (const piece of [...pieces(close, panes, this.#windows, MOST_ROWS), null]) {
+      if (piece) await store.finalise(piece, signal)
+      const written = piece ? piece[piece.length - 1] : Number.POSITIVE_INFINITY
+      let next = told
+      while (next < acts.length && acts[next].watermark <= written) next++
+      const now = acts.slice(told, next)
+      await log.append(now)
+      told = next
+      for (const { kind, windowEnds, watermark } of now) {
+        if (kind === 'close') this.#closedTo = Math.max(this.#closedTo, windowEnds[0])
+        else this.#finalTo = Math.max(this.#finalTo, windowEnds[0])
+        this.#watermark = Math.max(this.#watermark, watermark)
+        if (kind === 'close') this.#counts.windows++
+      }
+    }
+  }
+
+  /** Closed windows with a pane that has more records than at the last look. */
+  #grown(panes: ReadonlyMap<number, PaneTotal>): readonly number[] {
+    const grown = [...panes.values()].filter(p => p.records > (this.#known.get(p.pane) ?? 0)).map(p => p.pane)
+    return windowEnds(grown, this.#windows).filter(end => end <= this.#closedTo)
+  }
+
+  /** Closed windows whose rows count fewer records than their panes. */
+  async #differing(
+    ends: readonly number[],
+    totals: readonly PaneTotal[],
+    panes: ReadonlyMap<number, PaneTotal>,
+    store: WindowStore,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    const closed = ends.filter(end => end <= this.#closedTo)
+    if (closed.length === 0 || totals.length === 0) return []
+    const rows = await store.rowTotals(closed[0], signal)
+    return closed.filter(end => windowRecords(end, panes, this.#windows) > (rows.get(end) ?? 0))
+  }
+
+  /** Once a day of event time: panes whose windows have been final for long enough. */
+  async #prune(store: WindowStore, signal: AbortSignal): Promise<void> {
+    const before = this.#finalTo - this.#windows.size - this.#o.view.panesRetain
+    const day = Math.floor(before / 86_400_000)
+    if (!Number.isFinite(before) || day <= this.#pruned) return
+    await store.prune(before, signal)
+    this.#pruned = day
+  }
+
+  #written(earliest: number | null, behind: Float64Array | null): void {
+    if (earliest !== null && earliest < this.#earliest) this.#earliest = earliest
+    if (!behind) return
+    const limit = this.#o.view.delay + this.#o.view.lateness
+    let late = 0
+    for (const ms of behind) if (ms > limit) late++
+    if (late === 0) return
+    this.#counts.late += late
+    this.#o.events.emit('records_late', { pipeline: this.#o.pipeline, view: this.#o.view.name, records: late })
+  }
+
+  #say(closed: number, revised: number, final: number, took_ms: number): void {
+    const { pipeline, view, clock, events } = this.#o
+    if (closed + revised + final === 0) return
+    const lag_ms = Number.isFinite(this.#watermark) ? clock.now() - this.#watermark : 0
+    events.emit('windows_finalised', {
+      pipeline,
+      view: view.name,
+      closed,
+      revised,
+      final,
+      took_ms,
+      watermark_ms: this.#watermark,
+      lag_ms,
+    })
+  }
+
+  #notify(): void {
+    this.#changed = true
+    this.#wake?.()
+  }
+
+  /** Waits for the next change; while the watermark follows the wall clock, at most a slide. */
+  async #change(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#changed) return
+    const done = new AbortController()
+    this.#wake = () => done.abort()
+    const either = anySignal(signal, done.signal)
+    const tick = this.#o.progress.idle ? Math.min(LONGEST_TICK_MS, this.#windows.slide) : 3_600_000
+    try {
+      await this.#o.clock.sleep(tick, either.signal).catch(() => {})
+      signal.throwIfAborted()
+    } finally {
+      this.#wake = null
+      either.release()
+    }
+  }
+
+  #retry(signal: AbortSignal): RetryContext {
+    const { pipeline, view, events, clock } = this.#o
+    return { pipeline, flow: view.name, stage: 'write', events, clock, signal }
+  }
+}

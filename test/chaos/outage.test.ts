@@ -151,6 +151,24 @@ describe('outages', () => {
       await world.close()
     })
 
+    test('ends a run that waits for a broker that takes the connection and does not answer', async () => {
+      if (bench.kafka.external) return
+      const world = await createWorld(bench, 'stop-connecting')
+      bench.kafka.freeze()
+      try {
+        const run = bench.startRun(world.file, TALKATIVE)
+        await run.says(/"event":"flow_started"/)
+        run.child.kill('SIGTERM')
+        await run.says(/"event":"flow_finished"/)
+        // what the client was about to do when it was closed comes to its end now and must not keep the process
+        bench.kafka.thaw()
+        expect(await run.ended).toMatchObject({ code: 0, signal: null })
+      } finally {
+        bench.kafka.thaw()
+      }
+      await world.close()
+    })
+
     for (const name of ['kafka', 'clickhouse', 'registry'] as const) {
       test(`ends a run while the ${name} service is away`, async () => {
         const service = bench[name]

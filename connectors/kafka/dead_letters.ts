@@ -165,9 +165,11 @@ export function recordOf({ id, pipeline, flow, stage, error, record }: DeadLette
   return {
     key: record.key,
     value: record.value,
-    timestamp: record.timestamp >= 0 ? record.timestamp : Date.now(),
+    // Of now, also where the record has a time: by the time of old data, retention would delete its dead letters at once.
+    timestamp: Date.now(),
     headers: [
       ...record.headers,
+      ...(record.timestamp >= 0 ? [text('timestamp', record.timestamp)] : []),
       text('topic', record.topic),
       text('partition', record.partition),
       text('offset', record.offset),

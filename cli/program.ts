@@ -73,7 +73,7 @@ Examples:
 export function createProgram(io: Io, perform: Perform): Command {
   const program = new Command('connect')
     .description('Moves events from Kafka into ClickHouse, exactly once and columnar, from one YAML file.')
-    .version((require('../../package.json') as { version: string }).version)
+    .version((require('olap-connect/package.json') as { version: string }).version)
     .exitOverride()
     .configureOutput({ writeOut: text => void io.out(text), writeErr: text => void io.err(text), outputError: () => {} })
     .addHelpText('after', `${EXIT_CODES}\n\nconnect help COMMAND shows the options of a command.`)

@@ -1,0 +1,94 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parse } from 'yaml'
+import { createProgram } from '../../cli/program'
+import { collectingIo, inProcess } from '../support/in_process'
+import { temporaryFolder } from '../support/temporary_folder'
+
+/** What a newcomer reads is right: example files and the README's YAML are valid, its commands, scripts and links exist. */
+
+const root = path.resolve(__dirname, '../..')
+const examples = readdirSync(path.join(root, 'config/examples')).map(name => `config/examples/${name}`)
+const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
+const blocks = (language: string): readonly string[] =>
+  [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(m => m[1])
+
+/** Variables without a default in examples and README, and a file for the secret. */
+const ENV = { NAB_DIR: '/data/nab', REGISTRY_PASSWORD: 'a', CLICKHOUSE_PASSWORD: 'b' }
+const folder = temporaryFolder()
+
+test.each(examples)('%s is valid', async file => {
+  expect(await inProcess(['validate', path.join(root, file)], ENV)).toMatchObject({ code: 0, err: '' })
+})
+
+test('an example that is broken is noticed', async () => {
+  const text = readFileSync(path.join(root, examples[0]), 'utf8').replace('type: generate', 'type: generat')
+  expect(await inProcess(['validate', folder.file('broken.yaml', text)], ENV)).toMatchObject({ code: 2 })
+})
+
+test('the pipeline of the README is the example, to the letter', () => {
+  const [whole] = blocks('yaml')
+  expect(whole).toBe(readFileSync(path.join(root, 'config/examples/ec2-cpu.yaml'), 'utf8'))
+})
+
+test.each(blocks('yaml').map((text, i) => ({ i, text })))('YAML block $i of the README is valid', async ({ i, text }) => {
+  const secret = folder.file('kafka', 'secret')
+  const yaml = text.replace('/run/secrets/kafka', secret)
+  // connections alone: a flow between them makes a pipeline of it
+  const { flows } = parse(yaml) as { flows?: unknown }
+  const flow = `flows: {a: {source: {type: kafka, topics: [t], value: avro}, sink: {type: clickhouse, table: t}}}\n`
+  const file = folder.file(`block_${i}.yaml`, flows ? yaml : `name: block\n${yaml}${flow}`)
+  expect(await inProcess(['validate', file], ENV)).toMatchObject({ code: 0, err: '' })
+})
+
+/** Words of a command line; quotes hold one together. */
+const words = (line: string): readonly string[] => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(m => m[1] ?? m[2])
+
+/** Parses a command line as `connect` would, without running it; gives the command's name. */
+async function parsed(line: string): Promise<string> {
+  const [, ...args] = words(line)
+  let ran = ''
+  const program = createProgram(collectingIo().io, async name => {
+    ran = name
+  })
+  await program.parseAsync([...args], { from: 'user' })
+  return ran
+}
+
+const commandLines = [
+  ...blocks('sh').flatMap(block => block.split('\n')),
+  ...examples.flatMap(file =>
+    readFileSync(path.join(root, file), 'utf8')
+      .split('\n')
+      .map(line => line.replace(/^# +/, '')),
+  ),
+].filter(line => line.startsWith('connect '))
+
+test('there are command lines to check', () => expect(commandLines.length).toBeGreaterThan(5))
+
+test.each(commandLines)('%s', async line => {
+  expect(await parsed(line)).toBe(words(line)[1])
+  for (const word of words(line)) if (word.startsWith('config/')) expect(existsSync(path.join(root, word))).toBe(true)
+})
+
+test('a wrong option in a command line is noticed', async () => {
+  await expect(parsed('connect run config/examples/nab.yaml --until-cought-up')).rejects.toThrow('unknown option')
+})
+
+test('the table of commands names every command, and options that each has', () => {
+  const program = createProgram(collectingIo().io, async () => {})
+  const rows = [...readme.matchAll(/^\| `connect (\w+)[^`]*` *\|(.*)\|$/gm)]
+  expect(rows.map(r => r[1]).sort()).toEqual(program.commands.map(c => c.name()).sort())
+  for (const [, name, text] of rows) {
+    const options = program.commands.find(c => c.name() === name)?.options.map(o => o.long)
+    for (const [option] of text.matchAll(/--[\w-]+/g)) expect(options).toContain(option)
+  }
+})
+
+test('scripts, files and links of the README exist', () => {
+  const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+  for (const [, script] of readme.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(script)
+  const files = [...readme.matchAll(/\]\(([^)#]+)\)/g), ...readme.matchAll(/`(test\/[\w/.-]+)`/g)].map(m => m[1])
+  expect(files.length).toBeGreaterThan(15)
+  expect(files.filter(file => !file.startsWith('http') && !existsSync(path.join(root, file)))).toEqual([])
+})

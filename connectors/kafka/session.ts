@@ -134,11 +134,11 @@ class KafkaLane implements LaneReader {
   }
 
   startOffsets(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-    return this.#list(partitions, this.#o.start === 'earliest', signal)
+    return this.#list(this.#o.cluster, partitions, this.#o.start === 'earliest', signal)
   }
 
   ends(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-    return this.#list(this.partitions, false, signal)
+    return this.#list(uncommitted(this.#o.cluster), this.partitions, false, signal)
   }
 
   begin(next: ReadonlyMap<string, number>): void {
@@ -157,13 +157,14 @@ class KafkaLane implements LaneReader {
     this.#o.feed.setPaused(partitions, false)
   }
 
-  /** First or next offset of each partition. Under read_committed the broker answers with the last stable offset for the end. */
+  /** First or next offset of each partition; the last stable offset for the end where the cluster reads committed records only. */
   async #list(
+    cluster: Cluster,
     partitions: readonly TopicPartition[],
     fromBeginning: boolean,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, number>> {
-    const { cluster, over } = this.#o
+    const { over } = this.#o
     const topics = byTopic(partitions, p => ({ partition: p.partition })).map(t => ({ ...t, fromBeginning }))
     for (;;) {
       if (over.aborted) throw over.reason
@@ -189,3 +190,9 @@ class KafkaLane implements LaneReader {
     }
   }
 }
+
+/**
+ * The same cluster, asked for the ends that also open transactions have reached. A broker acknowledges the end of a transaction
+ * before its markers stand in the partitions, so that the last stable offset may still lie before records which are committed.
+ */
+const uncommitted = (cluster: Cluster): Cluster => Object.create(cluster, { isolationLevel: { value: 0 } })

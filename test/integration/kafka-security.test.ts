@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { KafkaSource } from '../../connectors/kafka/source'
+import { retrying } from '../../runtime/retry'
 import { contextFor, never, otherClient, readToEnd, recordsOf, sourceFor, unique } from '../support/kafka'
 import { missingTool, type RealKafka, startRealKafka } from '../support/real_kafka'
 
@@ -152,10 +153,13 @@ async function readThrough(listener: string, connection: Record<string, unknown>
   await producer.connect()
   await producer.send({ topic, messages: [{ value: 'through' }] })
   await producer.disconnect()
-  const source = sourceFor(contextFor(kafka.addresses[listener], { connection }), { topics: [topic] })
+  const context = contextFor(kafka.addresses[listener], { connection })
+  const source = sourceFor(context, { topics: [topic] })
   open.push(source)
   await source.open(never)
-  const records = recordsOf(await readToEnd(await source.session(never)))
+  // a coordinator that has only just started may still be loading, which the engine waits out
+  const session = await retrying({ ...context, stage: 'read', signal: never }, () => source.session(never))
+  const records = recordsOf(await readToEnd(session))
   return String(records[0]?.value)
 }
 

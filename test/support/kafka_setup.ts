@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { otherClient } from './kafka'
 import { type RealKafka, startRealKafka } from './real_kafka'
 
 /** Apache Kafka for a whole run of jest; every test that asks `services.ts` for a broker gets this one. */
@@ -5,4 +7,28 @@ export default async function setUp(): Promise<void> {
   const kafka = await startRealKafka({ listeners: [{ name: 'PLAIN', protocol: 'PLAINTEXT' }] })
   process.env.KAFKA_BROKERS_UNDER_TEST = kafka.addresses.PLAIN
   ;(globalThis as { apacheKafka?: RealKafka }).apacheKafka = kafka
+  try {
+    await coordinatorsReady(kafka.addresses.PLAIN)
+  } catch (error) {
+    // jest runs no teardown after a set-up that failed
+    await kafka.stop()
+    throw error
+  }
+}
+
+/** The first question after a group makes the topic of positions, whose partitions then load; names in a row reach all of them. */
+async function coordinatorsReady(address: string): Promise<void> {
+  const admin = otherClient(address).admin()
+  await admin.connect()
+  try {
+    for (let i = 0; i < 8; i++) {
+      for (let left = 300; left > 0; left--) {
+        const answered = await admin.fetchOffsets({ groupId: `ready-${i}`, topics: [] }).catch(() => null)
+        if (answered) break
+        await delay(100)
+      }
+    }
+  } finally {
+    await admin.disconnect()
+  }
 }

@@ -31,6 +31,7 @@ const schema: Schema = {
 
 /** All windows of one slide, as the view source gives them: closed, and those before final. */
 function slide(n: number, kind: 'close' | 'final'): Batch {
+  const closing = 2 * n + (kind === 'close' ? 0 : 1)
   const columns = schema.fields.map(f => createColumn(f, KEYS))
   const spread = (i: number): number => ((Math.imul(i + n * KEYS, 0x9e3779b1) >>> 0) % 10_000) / 10_000
   for (let i = 0; i < KEYS; i++) {
@@ -44,8 +45,8 @@ function slide(n: number, kind: 'close' | 'final'): Batch {
     columns,
     length: KEYS,
     selection: null,
-    origin: { lane: 0, ranges: [{ topic: 'bench', partition: 0, from: 0, to: KEYS - 1 }] },
-    rows: { range: new Int32Array(KEYS), offset: new Float64Array(KEYS), timestamp: new Float64Array(KEYS) },
+    origin: { lane: 0, ranges: [{ topic: 'bench', partition: 0, from: closing, to: closing }] },
+    rows: { range: new Int32Array(KEYS), offset: new Float64Array(KEYS).fill(closing), timestamp: new Float64Array(KEYS) },
     rejected: [],
     raw: row => ({ topic: 'bench', partition: 0, offset: row, timestamp: -1, key: null, value: null, headers: [] }),
   }

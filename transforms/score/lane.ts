@@ -2,6 +2,7 @@ import type { Batch } from '../../runtime/batch'
 import { ConnectError } from '../../runtime/errors'
 import { KeyFloats, packFloats, unpackFloats } from '../../runtime/key_floats'
 import { KeyTable } from '../../runtime/key_table'
+import { partitionKey } from '../../runtime/origin'
 import type { Detector, Explanation, Point } from '../../runtime/plugin'
 import { valueAt } from '../../runtime/value'
 import { STARTING_THRESHOLD, type Threshold } from './alarms'
@@ -41,6 +42,9 @@ interface Judge {
 const [SEEN, CLOSED, LEARNED, WIDTH] = [0, 1, 2, 3]
 const NEVER = Number.NEGATIVE_INFINITY
 
+/** Sections of a snapshot that are not a detector's. */
+const FIXED = 4
+
 /** How full the table is after keys had to go because there were too many. */
 const KEPT_SHARE = 7 / 8
 
@@ -57,6 +61,8 @@ export class LaneState {
   /** Event time at which expired keys are looked for next. */
   readonly #clock = Float64Array.of(NEVER)
   #keys: KeyTable
+  /** Largest offset learned of each partition. */
+  #applied = new Map<string, number>()
 
   constructor(detectors: ReadonlyMap<string, Detector>, threshold: Threshold, options: LaneOptions) {
     this.#options = options
@@ -100,6 +106,7 @@ export class LaneState {
       judge.detector.prepare?.(batch, fail)
     }
     const windows = windowsOf(plan, batch)
+    const again = this.#again(batch)
     const rows = batch.selection ?? Int32Array.from({ length: batch.length }, (_, i) => i)
     const columns = plan.keys.map(k => batch.columns[k.index])
     const ids = new Int32Array(rows.length)
@@ -114,11 +121,36 @@ export class LaneState {
         if (failed.has(row)) continue
         // forgetting keys gives new ids, so what follows is looked up again
         if (this.#mustForget(ids[i], windows.end[row])) break
-        this.#row(ids[i], row, windows, batch, out, fail)
+        this.#row(ids[i], row, again[row] === 1, windows, batch, out, fail)
       }
       from += i
       if (i < part.length) this.#forget(windows.end[rows[from]])
     }
+  }
+
+  /**
+   * Rows that come a second time (1 each), because a session ended before they were committed. They are scored again, so that
+   * nothing is lost, but not learned again.
+   */
+  #again(batch: Batch): Uint8Array {
+    const { ranges } = batch.origin
+    const { range, offset } = batch.rows
+    const keys = ranges.map(partitionKey)
+    const before = keys.map(key => this.#applied.get(key) ?? -1)
+    const largest = [...before]
+    const again = new Uint8Array(batch.length)
+    const { selection } = batch
+    const count = selection === null ? batch.length : selection.length
+    for (let i = 0; i < count; i++) {
+      const row = selection === null ? i : selection[i]
+      const r = range[row]
+      if (offset[row] <= before[r]) again[row] = 1
+      else if (offset[row] > largest[r]) largest[r] = offset[row]
+    }
+    keys.forEach((key, r) => {
+      if (largest[r] >= 0) this.#applied.set(key, largest[r])
+    })
+    return again
   }
 
   #grow(keys: number): void {
@@ -133,6 +165,7 @@ export class LaneState {
   #row(
     key: number,
     row: number,
+    again: boolean,
     windows: Windows,
     batch: Batch,
     out: AnomalyRows,
@@ -150,8 +183,8 @@ export class LaneState {
     // a window that became final at once was never announced as closed
     const closes = kind === KIND.record || kind === KIND.close || (kind === KIND.final && end > times[at + CLOSED])
     const scores = closes || kind === KIND.revise
-    const learns = kind === KIND.record || (kind === KIND.final && end > times[at + LEARNED])
-    if (closes) this.#threshold.count(end)
+    const learns = !again && (kind === KIND.record || (kind === KIND.final && end > times[at + LEARNED]))
+    if (closes && !again) this.#threshold.count(end)
     for (const judge of this.#judges) {
       const { detector, point, inputs } = judge
       point.key = key
@@ -164,7 +197,7 @@ export class LaneState {
         if (closes ? score >= this.#threshold.value : kind === KIND.revise) {
           this.#verdict(judge, score, closes, row, windows, batch, out)
         } else if (this.#options.emitAll && !Number.isNaN(score)) this.#emit(judge, 'normal', score, row, windows, batch, out)
-        if (closes && detector.output === 'raw' && !Number.isNaN(raw)) judge.calibrator.learn(key, raw)
+        if (closes && !again && detector.output === 'raw' && !Number.isNaN(raw)) judge.calibrator.learn(key, raw)
       }
       if (learns) detector.learn(point)
     }
@@ -280,6 +313,7 @@ export class LaneState {
       this.#keys.snapshot(),
       packFloats([this.#times, this.#clock, this.#threshold.state]),
       this.#alerts.snapshot(),
+      Buffer.from(JSON.stringify([...this.#applied].sort(([a], [b]) => (a < b ? -1 : 1)))),
       ...this.#judges.flatMap(({ detector, calibrator, refractory }) => [
         detector.snapshot(),
         calibrator.snapshot(),
@@ -291,16 +325,17 @@ export class LaneState {
   /** Throws D001_MALFORMED for bytes that are no snapshot of a lane with the same detectors. */
   restore(bytes: Buffer): void {
     const sections = readSections(bytes)
-    if (sections.length !== 3 + 3 * this.#judges.length) {
+    if (sections.length !== FIXED + 3 * this.#judges.length) {
       throw new ConnectError('D001_MALFORMED', `a snapshot of ${sections.length} sections`)
     }
     this.#keys = KeyTable.restore(sections[0])
     unpackFloats(sections[1], [this.#times, this.#clock, this.#threshold.state])
     this.#alerts.restore(sections[2])
+    this.#applied = new Map(JSON.parse(sections[3].toString()) as [string, number][])
     this.#judges.forEach(({ detector, calibrator, refractory }, j) => {
-      detector.restore(sections[3 + 3 * j])
-      calibrator.restore(sections[4 + 3 * j])
-      unpackFloats(sections[5 + 3 * j], [refractory.state])
+      detector.restore(sections[FIXED + 3 * j])
+      calibrator.restore(sections[FIXED + 1 + 3 * j])
+      unpackFloats(sections[FIXED + 2 + 3 * j], [refractory.state])
     })
   }
 }

@@ -12,7 +12,8 @@ export class Refractory {
   hides(key: number, time: number, severity: number, period: number): boolean {
     const { values } = this.state
     const since = Math.abs(time - values[2 * key])
-    if (since < period && severity <= values[2 * key + 1]) return true
+    // the same window or time again is the same alert, not a later one
+    if (since > 0 && since < period && severity <= values[2 * key + 1]) return true
     values[2 * key] = time
     values[2 * key + 1] = severity
     return false

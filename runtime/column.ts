@@ -133,6 +133,9 @@ export class F64Column extends Base {
   }
 }
 
+/** Up to this much memory is taken for rows to come, from how long those before them are. */
+const GUESS_BYTES = 8 * 1024 * 1024
+
 /** Strings and byte strings: row i is data[offsets[i] .. offsets[i + 1]). A null row is empty. */
 export class VarColumn extends Base {
   readonly layout = 'var'
@@ -145,6 +148,19 @@ export class VarColumn extends Base {
     const used = this.offsets[this.length]
     if (used + bytes <= this.data.length) return
     const next = Buffer.allocUnsafeSlow(Math.max(used + bytes, this.data.length * 2, 64))
+    this.data.copy(next, 0, 0, used)
+    this.data = next
+  }
+  /**
+   * Makes room for the data of rows `row .. row + rows`, which ends at `end`; what lies before `row` is kept. Where the column has
+   * room for more rows, these are taken to be as long, within bounds: one row may be a thousand times the others.
+   */
+  reserveData(row: number, end: number, rows: number): void {
+    if (end <= this.data.length) return
+    const used = this.offsets[row]
+    const each = (end - used) / rows
+    const all = Math.min(end + each * (this.capacity - row - rows) * 1.05, Math.max(2 * end, GUESS_BYTES))
+    const next = Buffer.allocUnsafeSlow(Math.ceil(Math.max(all, this.data.length * 1.25, 64)))
     this.data.copy(next, 0, 0, used)
     this.data = next
   }

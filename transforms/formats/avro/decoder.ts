@@ -112,10 +112,8 @@ export class AvroDecoder implements Decoder {
   ): void {
     const { pos, ends } = rows
     const start = this.columns.length > 0 ? this.columns[0].length : 0
-    let bytes = 0
-    for (let i = 0; i < n; i++) if (pos[i] < PARKED) bytes += ends[i] - pos[i]
-    for (const column of this.columns) reserveDeep(column, n, bytes)
-    const plan = bytes > 0 || this.#anyLive(pos, n) ? this.#plan(id) : null
+    for (const column of this.columns) reserveDeep(column, n)
+    const plan = this.#anyLive(pos, n) ? this.#plan(id) : null
     if (plan && 'kernel' in plan) plan.kernel.read(rows, n, start)
     else for (const column of this.columns) blank(column, start, n)
     for (const column of this.columns) setLength(column, start + n)

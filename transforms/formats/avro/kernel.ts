@@ -13,7 +13,7 @@ export interface Rows {
  * Reads one Avro type for `n` rows, moving `rows.pos`, and writes rows `row .. row + n` of the column it was made for. A parked or
  * bad row gets an empty cell and keeps its position; a row that turns out bad gets an empty cell and a position that says so.
  * Kernels never throw, never read outside a row and never loop longer than the row's bytes allow. Before `read`, the segment has
- * reserved the column's rows and as many string bytes as the segment has bytes.
+ * reserved the column's rows; bytes of strings are reserved by who writes them.
  */
 export interface Kernel {
   read(rows: Rows, n: number, row: number): void
@@ -48,15 +48,10 @@ export function setLength(column: Column, length: number): void {
   }
 }
 
-/** Reserves rows, and string bytes in the column and everything in it. */
-export function reserveDeep(column: Column, rows: number, bytes: number): void {
-  column.reserve(rows, bytes)
-  if (column.layout === 'struct') for (const child of column.children) reserveDeep(child, rows, bytes)
-  else if (column.layout === 'list') reserveDeep(column.child, 0, bytes)
-  else if (column.layout === 'map') {
-    reserveDeep(column.keys, 0, bytes)
-    reserveDeep(column.child, 0, bytes)
-  }
+/** Reserves rows in the column and everything in it that has a row for each of its own. */
+export function reserveDeep(column: Column, rows: number): void {
+  column.reserve(rows)
+  if (column.layout === 'struct') for (const child of column.children) reserveDeep(child, rows)
 }
 
 /** Empty cells for n rows: null where the column allows it, else the zero of its layout. */

@@ -229,7 +229,7 @@ export class DefaultKernel implements Kernel {
   read(rows: Rows, n: number, row: number): void {
     // these bytes are not part of the segment, for which room was made
     setLength(this.column, row)
-    reserveDeep(this.column, n, n * this.bytes.length)
+    reserveDeep(this.column, n)
     for (let i = 0; i < n; i++) {
       // inside a null record there is no default either
       if (rows.pos[i] >= PARKED) {

@@ -4,6 +4,7 @@ import { fileConnector } from './file/plugin'
 import { generateConnector } from './generate/plugin'
 import { kafkaConnector } from './kafka/plugin'
 import { stdoutConnector } from './stdout/plugin'
+import { viewConnector } from './view/plugin'
 
 /** Every connector of the product. There is no other place where one is made known. */
 export const connectors: readonly Declaration[] = [
@@ -12,4 +13,5 @@ export const connectors: readonly Declaration[] = [
   fileConnector,
   generateConnector,
   stdoutConnector,
+  viewConnector,
 ]

@@ -1,7 +1,7 @@
 import { type Declaration, defineConnection, defineSink } from '../../runtime/plugin'
+import { openWindowStore } from '../../sql/windows/window_store'
 import { type ConnectionConfig, connectionConfig, sinkConfig } from './config'
 import { ClickHouseSink } from './sink'
-import { openWindows } from './views'
 
 const connection = defineConnection({
   name: 'clickhouse',
@@ -58,7 +58,7 @@ const sink = defineSink<typeof sinkConfig, ConnectionConfig>({
   capabilities: { exactly_once: true, upsert: true, create_table: true, transactional: false },
   writes: config => [`clickhouse:${config.table}`],
   create: (config, context) => new ClickHouseSink(config, context),
-  windows: openWindows,
+  windows: (view, context, signal) => openWindowStore(view, context.connection, context.baseDir, signal),
 })
 
 export const clickhouseConnector: readonly Declaration[] = [connection, sink]

@@ -1,17 +1,12 @@
 import { z } from 'zod'
 import { ConnectError } from '../../runtime/errors'
-import type { PluginContext } from '../../runtime/plugin'
 import type { ViewSpec } from '../../runtime/spec'
 import type { TableName } from '../../runtime/store'
-import type { WindowStore } from '../../runtime/views/contracts'
-import { type ClickHouseStore, createStore } from '../../sql/client'
+import type { ClickHouseStore } from '../../sql/client'
 import { tableName } from '../../sql/quote'
 import { readTable } from '../../sql/table'
 import { type CompiledView, compileView } from '../../sql/windows/compile'
 import { createStatements, dropStatements } from '../../sql/windows/ddl'
-import { createWindowStore } from '../../sql/windows/window_store'
-import type { ConnectionConfig } from './config'
-import { sinkTables } from './names'
 import { checkOwner } from './owner'
 
 export interface ViewPreparation {
@@ -42,22 +37,6 @@ export async function prepareViews(p: ViewPreparation): Promise<readonly Compile
     compiled.push(view)
   }
   return compiled
-}
-
-/** The windows of a view whose objects a sink has made. */
-export async function openWindows(
-  view: ViewSpec,
-  context: PluginContext<ConnectionConfig>,
-  signal: AbortSignal,
-): Promise<WindowStore> {
-  const { database } = context.connection
-  const store = createStore(context.connection, { baseDir: context.baseDir, sockets: 2 })
-  try {
-    return createWindowStore(await compileView(view, sinkTables(database, view.from).input, database, store, signal), store)
-  } catch (error) {
-    await store.close()
-    throw error
-  }
 }
 
 async function prepareView(view: CompiledView, p: ViewPreparation): Promise<void> {

@@ -64,7 +64,9 @@ export function windowRows(view: CompiledView, ends: readonly number[]): string 
   return [
     `SELECT ${names.join(', ')}, toInt64(${identifier(REVISION)}) AS ${identifier(REVISION)}`,
     `FROM ${tableName(rowsOf(view))} FINAL`,
-    `WHERE window_end IN (${ends.map(moment).join(', ')})`,
+    // the range first: it is what parts and granules are left out by
+    `WHERE window_end BETWEEN ${moment(ends[0])} AND ${moment(ends[ends.length - 1])}`,
+    `AND intDiv(toUnixTimestamp64Milli(window_end), 1000) IN (${ends.map(seconds).join(', ')})`,
     `ORDER BY ${['window_end', ...keys].map(identifier).join(', ')}`,
   ].join('\n')
 }

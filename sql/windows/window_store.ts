@@ -1,7 +1,11 @@
-import type { Store } from '../../runtime/store'
+import { ConnectError } from '../../runtime/errors'
+import type { ViewSpec } from '../../runtime/spec'
+import type { Store, TableName } from '../../runtime/store'
 import type { WindowStore } from '../../runtime/views/contracts'
+import { createStore, type StoreConfig } from '../client'
 import { literal, tableName } from '../quote'
-import type { CompiledView } from './compile'
+import { readTable } from '../table'
+import { type CompiledView, compileView, viewTables } from './compile'
 import { finaliseWindows, paneTotals, rowTotals, windowRows } from './finalise'
 
 /**
@@ -17,6 +21,42 @@ const SETTINGS = {
 
 /** Raised when a definition changes; then rows of the new one win over those of the old. */
 const GENERATION_NOW = 0
+
+/**
+ * Opens the windows of a view whose objects the sink of its table has made. Throws a retriable S002 while they are not there yet.
+ * Closing the result closes its connections.
+ */
+export async function openWindowStore(
+  view: ViewSpec,
+  config: StoreConfig,
+  baseDir: string,
+  signal: AbortSignal,
+): Promise<WindowStore> {
+  const { database } = config
+  const store = createStore(config, { baseDir, sockets: 2 })
+  try {
+    const { feed } = viewTables(database, view)
+    if (!(await isThere(store, feed, signal))) {
+      const message = `the view ${view.name} is not there yet: the flow that writes ${view.from} makes it when it starts`
+      throw new ConnectError('S002_STORE_BUSY', message)
+    }
+    const input = { database, table: `${view.from}__in` }
+    return createWindowStore(await compileView(view, input, database, store, signal), store)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** False also where its database is not there yet. */
+async function isThere(store: Store, table: TableName, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await readTable(store, table, signal)) !== null
+  } catch (error) {
+    if (error instanceof ConnectError && error.code === 'S003_TABLE_MISMATCH') return false
+    throw error
+  }
+}
 
 /** Finalising and reading one compiled view. Closing it closes `store`. */
 export function createWindowStore(view: CompiledView, store: Store): WindowStore {

@@ -174,6 +174,15 @@ export function checkStages(pipeline: PipelineSpec, registry: Registry): readonl
         'set delivery: at_least_once on the sink',
       )
     }
+    const changer = flow.transforms.find(t => registry.find('transform', t.type)?.capabilities.changes_rows)
+    if (changer && sink.capabilities.exactly_once && !sink.capabilities.transactional) {
+      // a re-send is checked row by row against the offsets in the table, and a stateful transform may give other rows after a restart
+      refuse(
+        flow.sink.at,
+        `"${changer.type}" makes rows of its own, which the sink "${flow.sink.type}" cannot tell apart when it sends them again`,
+        'write them to a Kafka topic, and from there with a second flow',
+      )
+    }
     if (flow.onError.kind === 'dead_letter') {
       const type = pipeline.connections[flow.onError.connection]?.type ?? ''
       if (!registry.find('sink', type)?.deadLetters) {

@@ -36,7 +36,7 @@ const config = z
     alarms: z
       .string()
       .regex(ALARM_RATE, 'expected a rate such as 1/day, 0.5/hour, 3/week or 1/month')
-      .refine(text => parseAlarms(text) !== null, 'the rate must be more than 0')
+      .refine(text => !ALARM_RATE.test(text) || parseAlarms(text) !== null, 'the rate must be more than 0')
       .optional()
       .describe('False alarms to expect from the whole flow on normal data; the threshold follows from the rate of windows.'),
     threshold: z
@@ -82,6 +82,10 @@ A window with nulls in all features of a detector, or of a key that is still war
 The same rows in the same order give the same anomalies, whatever the batches. State is kept a lane: records of one key must stand in one
 partition (produce them with the key as the record key), or they are learned as several keys. \`detected_at\` is the time of the source
 record (of a view: when the window was closed), not of a clock here.
+
+What was learned lives in the worker's memory: after a restart, and where a lane moves to another worker, keys warm up again and give no
+scores meanwhile; alerts of windows that closed before are not revised. Records that a broken session delivers again are scored again
+(their anomalies have the same ids) but not learned again.
 
 Memory a key: 56 bytes and its name, and for each detector 48 bytes and what the detector says.`,
   config,

@@ -150,9 +150,7 @@ export interface Bench {
   stop(): Promise<void>
 }
 
-export interface TopicRecord extends KafkaMessage {
-  readonly partition: number
-}
+export type TopicRecord = KafkaMessage & { readonly partition: number }
 
 /** The connections of every pipeline file here. */
 export const CONNECTIONS = `connections:

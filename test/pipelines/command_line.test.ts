@@ -102,12 +102,17 @@ describe('run', () => {
   })
 
   test('--for ends a run that would go on', async () => {
-    const outcome = await bench.run(endless('timed', 'timed'), ['--for', '3s'])
+    const file = endless('timed', 'timed')
+    const outcome = await bench.run(file, ['--for', '3s'])
     expect({ code: outcome.code, ...envelopeOf(outcome) }).toMatchObject({ code: 0, ok: true, error: null })
-    expect(runResult(outcome)).toMatchObject({
-      flows: { ingest: { read: COUNT, written: COUNT - 100, filtered: 100, dead_lettered: 0, restarts: 0 } },
-      services: {},
+    // how much it does in that time is the machine's; what it left is done by the next run, and nothing twice
+    const rest = await bench.run(file)
+    const [first, second] = [outcome, rest].map(o => runResult(o).flows.ingest)
+    expect({ written: first.written + second.written, filtered: first.filtered + second.filtered }).toEqual({
+      written: COUNT - 100,
+      filtered: 100,
     })
+    expect(runResult(outcome).services).toEqual({})
   })
 
   test('without --json the result is for people, and nothing but logs is on stderr', async () => {

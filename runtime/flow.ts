@@ -1,26 +1,14 @@
-import type { Rejection } from './batch'
 import type { Clock } from './clock'
 import { columnsStage, type DecodeStage, recordsStage } from './decode'
 import { asConnectError, ConnectError } from './errors'
 import { EventTime } from './event_time'
 import type { Emitter, EventData, EventName } from './events'
 import type { Flush, RawSourceOptions } from './fields'
+import { FlowReport } from './flow_report'
 import type { EngineHooks } from './hooks'
 import { runLane } from './lane'
 import { partitionKey } from './origin'
-import type { Prepared } from './pipeline'
-import type {
-  ApplyContext,
-  Block,
-  Chunk,
-  DeadLetterWriter,
-  Format,
-  Session,
-  Sink,
-  Source,
-  Transform,
-  WriteResult,
-} from './plugin'
+import type { ApplyContext, Block, DeadLetterWriter, Format, Session, Sink, Source, Transform } from './plugin'
 import { needsKey } from './record_columns'
 import { anySignal, expectListeners, Outages, type RetryContext, retrying } from './retry'
 import type { Schema } from './schema'
@@ -86,21 +74,21 @@ export class FlowRun {
   readonly states: StateStore
   /** Transforms whose output also depends on earlier batches of the lane. */
   readonly stateful: readonly { readonly transform: Transform }[]
+  /** Counters, events and dead letters of this run. */
+  readonly report: FlowReport
   transforms: readonly BoundTransform[] = []
   eventTime: EventTime | null = null
   readonly #parts: FlowParts
   readonly #environment: FlowEnvironment
   readonly #bound = new AbortController()
   readonly #outages = new Outages()
-  readonly #stats: FlowStats
-  readonly #measured = new Map<number, { readonly records: number; readonly bytes: number }>()
   #decode: DecodeStage | null = null
   #binding: Promise<void> | null = null
 
   constructor(parts: FlowParts, environment: FlowEnvironment, stats: FlowStats) {
     this.#parts = parts
     this.#environment = environment
-    this.#stats = stats
+    this.report = new FlowReport(this, stats)
     this.spec = parts.spec
     this.pipeline = parts.pipeline
     this.sink = parts.sink
@@ -336,93 +324,6 @@ export class FlowRun {
     ]
     await Promise.allSettled(closing)
   }
-
-  // ------------------------------------------------------------------------------------------------- counting and settling
-
-  /** What a lane has measured; the flow's figures are the sums over its lanes. */
-  measured(lane: number, figures: { readonly records: number; readonly bytes: number }): void {
-    this.#measured.set(lane, figures)
-    const all = [...this.#measured.values()]
-    this.emit('lag_measured', { records: all.reduce((n, m) => n + m.records, 0) })
-    this.emit('memory_in_flight', { bytes: all.reduce((n, m) => n + m.bytes, 0) })
-  }
-
-  countRead(chunk: Chunk): void {
-    const records = (chunk.block?.count ?? 0) + (chunk.damaged ? 1 : 0)
-    this.#stats.read += records
-    if (records > 0) this.emit('records_read', { records, bytes: chunk.bytes })
-  }
-
-  countSlow(slow: Readonly<Record<string, number>>): void {
-    for (const [reason, rows] of Object.entries(slow)) if (rows > 0) this.emit('slow_path', { reason, rows })
-  }
-
-  countWritten(lane: number, prepared: Prepared, result: WriteResult, write_ms: number): void {
-    const { filtered, batch } = prepared
-    this.#stats.written += result.written
-    this.#stats.filtered += filtered
-    this.progress?.settled({ watermarks: prepared.after, earliest: prepared.earliest, behind: prepared.behind })
-    const now = this.clock.now()
-    // up to 64 rows spread over the batch: enough for a quantile, no cost a row
-    const step = Math.max(1, Math.floor(batch.length / 64))
-    for (let i = 0; i < batch.length; i += step)
-      if (batch.rows.timestamp[i] >= 0) this.#stats.latency.add(now - batch.rows.timestamp[i])
-    const oldest = batch.length > 0 ? batch.rows.timestamp[0] : -1
-    this.emit('batch_written', {
-      lane,
-      rows: result.written,
-      filtered,
-      write_ms,
-      latency_ms: oldest >= 0 ? Math.max(0, now - oldest) : null,
-    })
-    const marks = [...prepared.after.values()]
-    if (marks.length > 0) this.emit('watermark_moved', { watermark_ms: Math.min(...marks) })
-  }
-
-  async writeDeadLetters(rejections: readonly Rejection[], signal: AbortSignal): Promise<void> {
-    const writer = this.deadLetters
-    if (!writer) throw new ConnectError('R001_INTERNAL', 'no dead letter writer')
-    const letters = rejections.map(({ stage, plugin, error, record }) => ({
-      id: `${record.topic}|${record.partition}|${record.offset}`,
-      pipeline: this.pipeline,
-      flow: this.spec.name,
-      stage,
-      plugin,
-      error,
-      record,
-    }))
-    await retrying(this.retryContext('dead_letter', signal), () => writer.write(letters, signal))
-    this.#stats.deadLettered += letters.length
-    for (const [first, count] of grouped(rejections)) {
-      const { stage, plugin, error, record } = first
-      const example = `${record.topic}/${record.partition}@${record.offset}: ${error.message}`
-      this.emit('records_rejected', { stage, plugin, code: error.code, records: count, example })
-    }
-  }
-
-  /** The error with which `on_error: stop` ends the flow. */
-  stoppedBy({ error, stage, plugin, record }: Rejection): ConnectError {
-    const where = `${record.topic}/${record.partition} offset ${record.offset}`
-    return new ConnectError(error.code, `${where}: ${error.message}`, {
-      stage,
-      plugin,
-      retriable: false,
-      hint: `${error.hint}; or set on_error: {dead_letter: TOPIC} to set such records aside and go on`,
-      cause: error,
-    })
-  }
-}
-
-/** One example and the count of each kind of rejection. */
-function grouped(rejections: readonly Rejection[]): readonly (readonly [Rejection, number])[] {
-  const groups = new Map<string, [Rejection, number]>()
-  for (const r of rejections) {
-    const key = `${r.stage} ${r.plugin} ${r.error.code}`
-    const group = groups.get(key)
-    if (group) group[1]++
-    else groups.set(key, [r, 1])
-  }
-  return [...groups.values()]
 }
 
 const reasonOf = (signal: AbortSignal): string => (signal.reason instanceof Error ? signal.reason.message : String(signal.reason))

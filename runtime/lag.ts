@@ -14,7 +14,7 @@ export async function measureLag(flow: FlowRun, reader: LaneReader, buffer: Lane
       const ends = await reader.ends(signal)
       let records = 0
       for (const [key, end] of ends) if (Number.isFinite(end)) records += Math.max(0, end - buffer.position(key))
-      flow.measured(reader.lane, { records, bytes: buffer.bytes })
+      flow.report.measured(reader.lane, { records, bytes: buffer.bytes })
     } catch {
       // the next round measures again
     }

@@ -189,7 +189,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
     const buffer = new LaneBuffer(reader.partitions, from, flow.clock)
     for (const chunk of read) {
       buffer.add(chunk)
-      flow.countRead(chunk)
+      flow.report.read(chunk)
     }
     const lane = new LaneRun(flow, reader, buffer, signal, start, states, state)
     flow.progress?.lane(lane.watermarks)
@@ -304,7 +304,7 @@ async function fill(
     for (const chunk of chunks) {
       buffer.add(chunk)
       const key = partitionKey(chunk)
-      if (chunk.from >= (next.get(key) ?? 0)) flow.countRead(chunk)
+      if (chunk.from >= (next.get(key) ?? 0)) flow.report.read(chunk)
       const to = waiting.get(key)
       if (to === undefined || chunk.next <= to) continue
       waiting.delete(key)

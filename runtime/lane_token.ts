@@ -79,7 +79,7 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
             sink.write(batch, { token, resend: verify && (attempt > 0 || replayOf !== null), namedAt: replayOf, behind, signal }),
           )
     await settle(flow, prepared, result.failed, signal)
-    flow.countWritten(reader.lane, prepared, result, flow.clock.monotonic() - started)
+    flow.report.written(reader.lane, prepared, result, flow.clock.monotonic() - started)
     lane.delivered()
   }
 

@@ -45,7 +45,7 @@ export async function transactionLoop(lane: LaneRun, first: TransactionLane, reo
         if (await happened(positions)) result = { written: prepared.batch.length, failed: [] }
       }
     }
-    flow.countWritten(reader.lane, prepared, result, flow.clock.monotonic() - started)
+    flow.report.written(reader.lane, prepared, result, flow.clock.monotonic() - started)
     lane.delivered()
   }
 

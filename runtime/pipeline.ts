@@ -1,6 +1,7 @@
 import { type Batch, liveRows } from './batch'
 import type { ConnectError } from './errors'
 import type { FlowRun } from './flow'
+import { stoppedBy } from './flow_report'
 import type { Cut } from './lane_buffer'
 import { retrying } from './retry'
 import { takeBatch } from './take'
@@ -43,8 +44,8 @@ export async function prepare(
     earliest: null,
   }
   const { rejected } = timed.batch
-  if (rejected.length > 0 && flow.deadLetters === null) throw flow.stoppedBy(rejected[0])
-  flow.countSlow(decoded.slow)
+  if (rejected.length > 0 && flow.deadLetters === null) throw stoppedBy(rejected[0])
+  flow.report.slow(decoded.slow)
   const rejectedRows = rejected.length - cut.damaged.length
   return {
     batch: timed.batch,
@@ -75,6 +76,6 @@ export async function settle(
   }))
   const all = [...batch.rejected, ...refused]
   if (all.length === 0) return
-  if (flow.deadLetters === null) throw flow.stoppedBy(all[0])
-  await flow.writeDeadLetters(all, signal)
+  if (flow.deadLetters === null) throw stoppedBy(all[0])
+  await flow.report.deadLetters(all, signal)
 }

@@ -58,7 +58,17 @@ async function start(recipe: Recipe): Promise<Service> {
     const refuse = async (): Promise<never> => {
       throw new Error(`${recipe.name} at ${external} was not started by the test`)
     }
-    return { address: external, external: true, more: {}, folder: '', stop: async () => {}, kill: refuse, restart: refuse }
+    return {
+      address: external,
+      external: true,
+      more: {},
+      folder: '',
+      stop: async () => {},
+      kill: refuse,
+      restart: refuse,
+      freeze: refuse,
+      thaw: refuse,
+    }
   }
   const folder = mkdtempSync(path.join(tmpdir(), `olap-connect-${recipe.name}-`))
   let running = await launch(recipe, folder, '0')

@@ -17,7 +17,7 @@ const TYPES: readonly [DataType, fc.Arbitrary<Value>][] = [
   [{ kind: 'list', item: field('item', 'utf8', true) }, fc.array(fc.option(fc.string()), { maxLength: 4 })],
   [
     { kind: 'struct', fields: [field('x', 'i32'), field('y', 'utf8', true)] },
-    fc.record({ x: fc.integer(), y: fc.option(fc.string()) }),
+    fc.tuple(fc.integer(), fc.option(fc.string())).map(([x, y]): Value => ({ x, y })),
   ],
 ]
 const plain = (v: Value): unknown => (typeof v === 'number' && Number.isSafeInteger(v) ? BigInt(v) : v)

@@ -1,0 +1,104 @@
+import type { Rejection } from './batch'
+import { ConnectError } from './errors'
+import type { FlowRun } from './flow'
+import type { Prepared } from './pipeline'
+import type { Chunk, WriteResult } from './plugin'
+import { retrying } from './retry'
+import type { FlowStats } from './stats'
+
+/** What a flow tells about its records: counters for the result, events for logs and metrics, dead letters for what was rejected. */
+export class FlowReport {
+  readonly #flow: FlowRun
+  readonly #stats: FlowStats
+  readonly #measured = new Map<number, { readonly records: number; readonly bytes: number }>()
+
+  constructor(flow: FlowRun, stats: FlowStats) {
+    this.#flow = flow
+    this.#stats = stats
+  }
+
+  /** What a lane has measured; the flow's figures are the sums over its lanes. */
+  measured(lane: number, figures: { readonly records: number; readonly bytes: number }): void {
+    this.#measured.set(lane, figures)
+    const all = [...this.#measured.values()]
+    this.#flow.emit('lag_measured', { records: all.reduce((n, m) => n + m.records, 0) })
+    this.#flow.emit('memory_in_flight', { bytes: all.reduce((n, m) => n + m.bytes, 0) })
+  }
+
+  read(chunk: Chunk): void {
+    const records = (chunk.block?.count ?? 0) + (chunk.damaged ? 1 : 0)
+    this.#stats.read += records
+    if (records > 0) this.#flow.emit('records_read', { records, bytes: chunk.bytes })
+  }
+
+  slow(slow: Readonly<Record<string, number>>): void {
+    for (const [reason, rows] of Object.entries(slow)) if (rows > 0) this.#flow.emit('slow_path', { reason, rows })
+  }
+
+  written(lane: number, prepared: Prepared, result: WriteResult, write_ms: number): void {
+    const { filtered, batch } = prepared
+    this.#stats.written += result.written
+    this.#stats.filtered += filtered
+    this.#flow.progress?.settled({ watermarks: prepared.after, earliest: prepared.earliest, behind: prepared.behind })
+    const now = this.#flow.clock.now()
+    // up to 64 rows spread over the batch: enough for a quantile, no cost a row
+    const step = Math.max(1, Math.floor(batch.length / 64))
+    for (let i = 0; i < batch.length; i += step)
+      if (batch.rows.timestamp[i] >= 0) this.#stats.latency.add(now - batch.rows.timestamp[i])
+    const oldest = batch.length > 0 ? batch.rows.timestamp[0] : -1
+    this.#flow.emit('batch_written', {
+      lane,
+      rows: result.written,
+      filtered,
+      write_ms,
+      latency_ms: oldest >= 0 ? Math.max(0, now - oldest) : null,
+    })
+    const marks = [...prepared.after.values()]
+    if (marks.length > 0) this.#flow.emit('watermark_moved', { watermark_ms: Math.min(...marks) })
+  }
+
+  async deadLetters(rejections: readonly Rejection[], signal: AbortSignal): Promise<void> {
+    const writer = this.#flow.deadLetters
+    if (!writer) throw new ConnectError('R001_INTERNAL', 'no dead letter writer')
+    const letters = rejections.map(({ stage, plugin, error, record }) => ({
+      id: `${record.topic}|${record.partition}|${record.offset}`,
+      pipeline: this.#flow.pipeline,
+      flow: this.#flow.spec.name,
+      stage,
+      plugin,
+      error,
+      record,
+    }))
+    await retrying(this.#flow.retryContext('dead_letter', signal), () => writer.write(letters, signal))
+    this.#stats.deadLettered += letters.length
+    for (const [first, count] of grouped(rejections)) {
+      const { stage, plugin, error, record } = first
+      const example = `${record.topic}/${record.partition}@${record.offset}: ${error.message}`
+      this.#flow.emit('records_rejected', { stage, plugin, code: error.code, records: count, example })
+    }
+  }
+}
+
+/** The error with which `on_error: stop` ends the flow. */
+export function stoppedBy({ error, stage, plugin, record }: Rejection): ConnectError {
+  const where = `${record.topic}/${record.partition} offset ${record.offset}`
+  return new ConnectError(error.code, `${where}: ${error.message}`, {
+    stage,
+    plugin,
+    retriable: false,
+    hint: `${error.hint}; or set on_error: {dead_letter: TOPIC} to set such records aside and go on`,
+    cause: error,
+  })
+}
+
+/** One example and the count of each kind of rejection. */
+function grouped(rejections: readonly Rejection[]): readonly (readonly [Rejection, number])[] {
+  const groups = new Map<string, [Rejection, number]>()
+  for (const r of rejections) {
+    const key = `${r.stage} ${r.plugin} ${r.error.code}`
+    const group = groups.get(key)
+    if (group) group[1]++
+    else groups.set(key, [r, 1])
+  }
+  return [...groups.values()]
+}

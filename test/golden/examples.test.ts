@@ -92,3 +92,16 @@ test('scripts, files and links of the README exist', () => {
   expect(files.length).toBeGreaterThan(15)
   expect(files.filter(file => !file.startsWith('http') && !existsSync(path.join(root, file)))).toEqual([])
 })
+
+test('the figures of the README are those of bench/README.md', () => {
+  const table = (text: string): readonly (readonly string[])[] =>
+    [...text.matchAll(/^\| (this program|kafkajs|ClickHouse's own).*$/gm)].map(([row]) => row.split('|').map(cell => cell.trim()))
+  const measured = new Map(table(readFileSync(path.join(root, 'bench/README.md'), 'utf8')).map(row => [row[1], row]))
+  const shown = table(readme)
+  expect(shown).toHaveLength(3)
+  // bench/README.md: contender, rows/s, worker, ClickHouse, ...
+  for (const [, contender, worker, clickhouse] of shown) {
+    const row = measured.get(contender)
+    expect([contender, worker, clickhouse]).toEqual([contender, row?.[3], row?.[4]])
+  }
+})

@@ -9,6 +9,7 @@ import type { DeadLetterWriter, Format, PluginContext, RegistryEndpoint, SinkCon
 import type { Registry } from './registry'
 import type { FlowSpec, PipelineSpec } from './spec'
 import type { ClosingLog } from './views/contracts'
+import { viewName } from './views/plan'
 
 /** What a worker gives every plugin. */
 export interface StageEnvironment {
@@ -193,6 +194,17 @@ export function checkStages(pipeline: PipelineSpec, registry: Registry): readonl
         )
       }
     }
+  }
+  for (const { flow, reads } of ends) {
+    const name = reads.find(r => r.includes(':view:') && !pipeline.views.some(v => v.window !== null && viewName(v) === r))
+    if (name === undefined) continue
+    const known = pipeline.views.filter(v => v.window !== null).map(v => v.name)
+    problems.push({
+      code: 'C010_UNKNOWN_REFERENCE',
+      at: flow.source.at,
+      message: `flow "${flow.name}" reads the view ${name.slice(name.lastIndexOf(':') + 1)}, and there is none of that name with windows`,
+      hint: known.length > 0 ? `the views are ${known.join(', ')}` : 'declare it under `views:`',
+    })
   }
   for (const cycle of cycles(ends)) {
     refuse(cycle[0].flow.sink.at, `the flows ${cycle.map(e => `"${e.flow.name}"`).join(' -> ')} feed each other in a circle`)

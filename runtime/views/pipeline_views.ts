@@ -5,7 +5,7 @@ import type { StageEnvironment } from '../stages'
 import type { ClosingLog, WindowStore } from './contracts'
 import { openFileLog } from './file_log'
 import { Finaliser, type ViewCounts } from './finaliser'
-import type { Windows } from './plan'
+import { viewName, type Windows } from './plan'
 import { type FlowProgress, TableProgress } from './progress'
 
 export interface ViewResult {
@@ -136,9 +136,6 @@ export class PipelineViews {
     return open(view, context, signal)
   }
 }
-
-/** How a flow's source names a view it reads, qualified by the view's connection. */
-export const viewName = (view: ViewSpec): string => `${view.connection}:view:${view.name}`
 
 const tableKey = (view: ViewSpec): string => `${view.connection}:${view.from}`
 

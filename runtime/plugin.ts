@@ -98,7 +98,7 @@ export interface LaneReader {
    * worth it by itself until the session ends.
    */
   commit(positions: readonly Position[], signal: AbortSignal): Promise<void>
-  /** End of each partition (the offset the next record will get; with transactions the last stable offset). */
+  /** End of each partition: the offset the next record will get, open transactions included. */
   ends(signal: AbortSignal): Promise<ReadonlyMap<string, number>>
   /** Identity of the group for positions stored inside a sink's transaction; null where the source has no such thing. */
   readonly group: TransactionGroup | null

@@ -374,6 +374,8 @@ export interface SourceCapabilities {
   readonly exactly_once: boolean
   /** Several workers can share it. */
   readonly groups: boolean
+  /** Several rows have the same offset, so rows cannot be told apart by it. Absent: each row has its own. */
+  readonly shared_offsets?: boolean
 }
 
 export interface SinkCapabilities {

@@ -175,6 +175,14 @@ export function checkStages(pipeline: PipelineSpec, registry: Registry): readonl
         'set delivery: at_least_once on the sink',
       )
     }
+    const { mode } = flow.sink.config as { mode?: string }
+    if (source.capabilities.shared_offsets && exactly && mode !== 'upsert' && !sink.capabilities.transactional) {
+      refuse(
+        flow.sink.at,
+        `rows of the source "${flow.source.type}" share offsets, by which the sink "${flow.sink.type}" tells what is already there`,
+        'set mode: upsert with a version, or delivery: at_least_once',
+      )
+    }
     const changer = flow.transforms.find(t => registry.find('transform', t.type)?.capabilities.changes_rows)
     if (changer && sink.capabilities.exactly_once && !sink.capabilities.transactional) {
       // a re-send is checked row by row against the offsets in the table, and a stateful transform may give other rows after a restart

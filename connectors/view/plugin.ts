@@ -20,7 +20,7 @@ export const viewConnector = defineSource<typeof viewSourceConfig, StoreConfig>(
     'One worker reads a view: its positions and the log stand in its data folder.',
   config: viewSourceConfig,
   connection: 'clickhouse',
-  capabilities: { delivers: 'columns', exactly_once: true, groups: false },
+  capabilities: { delivers: 'columns', exactly_once: true, groups: false, shared_offsets: true },
   examples: [
     {
       title: 'Windows into a topic',

@@ -12,6 +12,8 @@ const USUAL_TCP_PORT = 9000
 /** A port or a folder is free again only a moment after the process that had it ended. */
 const ATTEMPTS = 3
 const RETRY_MS = 1_000
+const PORT_WAIT_MS = 2_000
+const PORT_PROBE_MS = 50
 /** A busy machine can leave a healthy service silent for a moment; it is not ended for one missing answer. */
 const PROBES = 3
 
@@ -55,7 +57,7 @@ async function start(options: EnsureOptions, before: ServiceEntry | undefined): 
   const { service, data, signal } = options
   const usual = options.port === undefined ? [USUAL_PORTS[service], 0] : [options.port]
   const had = before === undefined || (options.port ?? 0) !== 0 ? [] : [before.port]
-  const port = await firstFree(options.samePort === true ? had : [...had, ...usual], service)
+  const port = await firstFree(options.samePort === true ? had : usual, service, had)
   const tcpPort = service === 'clickhouse' ? await tcpPortFor(options, before) : undefined
   const file = servicesFile(data)
   const save = (entry: ServiceEntry): ServiceEntry => {
@@ -81,9 +83,19 @@ function tcpPortFor({ port, samePort }: EnsureOptions, before: ServiceEntry | un
   return firstFree(port === undefined ? [...had, USUAL_TCP_PORT, 0] : [...had, 0], 'clickhouse')
 }
 
-/** The first of the ports that can be listened on, 0 being any free one. */
-async function firstFree(ports: readonly number[], service: ServiceName): Promise<number> {
+/**
+ * The first of the ports that can be listened on, 0 being any free one. The port a service had is waited for, because the kernel
+ * closes the sockets of a killed process only after it is gone from the list of processes.
+ */
+async function firstFree(ports: readonly number[], service: ServiceName, had: readonly number[] = []): Promise<number> {
   let taken: ServiceError | undefined
+  for (const port of had) {
+    for (let waited = 0; waited < PORT_WAIT_MS; waited += PORT_PROBE_MS) {
+      const free = await claimPort(port, `embedded ${service}`).catch(() => null)
+      if (free !== null) return free
+      await delay(PORT_PROBE_MS)
+    }
+  }
   for (const port of ports) {
     try {
       return await claimPort(port, `embedded ${service}`)

@@ -194,13 +194,15 @@ export class FixedColumn extends Base {
   }
 }
 
+const closedSet = (type: DataType): readonly string[] => (type.kind === 'dictionary' ? (type.symbols ?? []) : [])
+
 export class DictionaryColumn extends Base {
   readonly layout = 'dictionary'
   ids = new Int32Array(0)
   /** Distinct strings; ids index it. May grow between batches, never changes below its old length. */
   dictionary: string[]
   #index: Map<string, number> | null = null
-  constructor(type: DataType, nullable: boolean, dictionary: readonly string[] = []) {
+  constructor(type: DataType, nullable: boolean, dictionary: readonly string[] = closedSet(type)) {
     super(type, nullable)
     this.dictionary = [...dictionary]
   }

@@ -187,7 +187,7 @@ function rowsByEnd(ends: Float64Array): ReadonlyMap<number, number[]> {
 }
 
 function kindColumn(kind: string, length: number): Column {
-  const column = new DictionaryColumn(KIND.type as ConstructorParameters<typeof DictionaryColumn>[0], false)
+  const column = new DictionaryColumn(KIND.type, false)
   column.reserve(length)
   column.ids.fill(column.idOf(kind), 0, length)
   column.length = length

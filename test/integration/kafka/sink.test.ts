@@ -263,6 +263,7 @@ describe('dead letters', () => {
     expect(first.headers.map(([n, v]) => [n, v && String(v)])).toEqual([
       ['mine', '1'],
       ['mine', null],
+      ['__connect.errors.timestamp', '1700000000000'],
       ['__connect.errors.topic', 'in'],
       ['__connect.errors.partition', '0'],
       ['__connect.errors.offset', '5'],

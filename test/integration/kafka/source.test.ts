@@ -130,7 +130,7 @@ test.each(['None', 'GZIP', 'Snappy', 'LZ4'] as const)('reads what kafkajs reads,
   expect(withHeaders?.headers.map(([name]) => name)).toEqual(['a', 'b'])
 })
 
-test('interleaved committed, aborted and plain producers: read_committed and read_uncommitted equal kafkajs', async () => {
+test('interleaved committed, aborted and plain producers: read_committed is what was committed, read_uncommitted equals kafkajs', async () => {
   const topic = await newTopic(2)
   const producers = await Promise.all(
     ['a', 'b'].map(async id => {
@@ -144,41 +144,37 @@ test('interleaved committed, aborted and plain producers: read_committed and rea
       return producer
     }),
   )
-  let committed = 0
+  // The truth is the producers' own: kafkajs as a reader sometimes shows the records of an aborted transaction
+  const committed: string[] = []
   let all = 0
   for (let round = 0; round < 12; round++) {
     const first = await producers[0].transaction()
     const second = await producers[1].transaction()
-    const send = async (t: { send: typeof first.send }, n: number): Promise<void> => {
-      await t.send({ topic, messages: Array.from({ length: n }, (_, i) => ({ partition: i % 2, value: `${round}.${i}` })) })
+    const send = async (t: { send: typeof first.send }, n: number, kept: boolean): Promise<void> => {
+      const values = Array.from({ length: n }, (_, i) => `${round}.${all + i}`)
+      await t.send({ topic, messages: values.map((value, i) => ({ partition: i % 2, value })) })
+      if (kept) committed.push(...values)
       all += n
     }
-    await send(first, 3)
-    await send(second, 4)
-    await produce(topic, [{ value: 'plain', partition: round % 2 }])
-    committed++
+    const [keepsFirst, keepsSecond] = [round % 3 !== 0, round % 2 !== 0]
+    await send(first, 3, keepsFirst)
+    await send(second, 4, keepsSecond)
+    await produce(topic, [{ value: `plain ${round}`, partition: round % 2 }])
+    committed.push(`plain ${round}`)
     all++
-    await send(first, 2)
-    if (round % 3 === 0) await first.abort()
-    else {
-      await first.commit()
-      committed += 5
-    }
-    if (round % 2 === 0) await second.abort()
-    else {
-      await second.commit()
-      committed += 4
-    }
+    await send(first, 2, keepsFirst)
+    await (keepsFirst ? first.commit() : first.abort())
+    await (keepsSecond ? second.commit() : second.abort())
   }
   await Promise.all(producers.map(p => p.disconnect()))
-  for (const isolation of ['read_committed', 'read_uncommitted'] as const) {
+  const read = async (isolation: 'read_committed' | 'read_uncommitted') => {
     const source = await openSource({ topics: [topic], isolation })
     const chunks = await readToEnd(await source.session(never))
     expectContiguous(chunks)
-    const count = isolation === 'read_committed' ? committed : all
-    const theirs = await readWithKafkajs(topic, count, isolation === 'read_uncommitted')
-    expect(comparable(recordsOf(chunks))).toEqual(comparableKafkajs(theirs))
+    return recordsOf(chunks)
   }
+  expect((await read('read_committed')).map(r => String(r.value)).sort()).toEqual([...committed].sort())
+  expect(comparable(await read('read_uncommitted'))).toEqual(comparableKafkajs(await readWithKafkajs(topic, all, true)))
 })
 
 test('starts in the middle of a batch at exactly the given offset', async () => {

@@ -8,6 +8,8 @@ import {
   type MetricName,
   type MetricUpdate,
 } from '../runtime/events'
+import { derivedMetrics } from '../runtime/status'
+import type { StatusBoard } from '../runtime/status_board'
 import type { Io } from './io'
 
 const SEVERITY: Readonly<Record<Level, number>> = { debug: 20, info: 30, warn: 40, error: 50 }
@@ -20,12 +22,12 @@ export interface LogOptions {
 
 export interface Observability {
   readonly events: Emitter
-  /** Prometheus text. */
+  /** Prometheus text. Figures that are worked out of others are those of the status at that moment. */
   metrics(): Promise<string>
 }
 
-/** Logs to stderr and metrics in a registry of our own. `scrub` removes secrets from every text. */
-export function observe(io: Io, options: LogOptions, scrub: (text: string) => string): Observability {
+/** Logs to stderr, metrics in a registry of our own, and the figures of the status. `scrub` removes secrets from every text. */
+export function observe(io: Io, options: LogOptions, scrub: (text: string) => string, board: StatusBoard): Observability {
   const registry = new PromRegistry()
   const metrics = createMetrics(registry)
   const least = SEVERITY[options.level]
@@ -38,7 +40,17 @@ export function observe(io: Io, options: LogOptions, scrub: (text: string) => st
         : `${time.slice(11, 23)} ${level.padEnd(5)} ${text}`
     void io.err(`${scrub(line)}\n`)
   }
-  return { events: createEmitter({ log, metric: update => move(metrics, update) }, scrub), metrics: () => registry.metrics() }
+  const events = createEmitter(
+    { log, metric: update => move(metrics, update), seen: (event, data) => board.seen(event, data) },
+    scrub,
+  )
+  return {
+    events,
+    metrics() {
+      for (const update of derivedMetrics(board.status())) move(metrics, update)
+      return registry.metrics()
+    },
+  }
 }
 
 type Metric = Counter | Gauge | Histogram

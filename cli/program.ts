@@ -12,6 +12,7 @@ import { EXIT } from './exit_codes'
 import type { Io } from './io'
 import { InvalidFiles } from './load'
 import { usageError } from './usage'
+import { version } from './version'
 
 /** Runs `connect ARGUMENTS` and returns the exit code. Nothing is thrown: every error is printed, as the envelope under --json. */
 export async function connect(args: readonly string[], io: Io): Promise<number> {
@@ -73,7 +74,7 @@ Examples:
 export function createProgram(io: Io, perform: Perform): Command {
   const program = new Command('connect')
     .description('Moves events from Kafka into ClickHouse, exactly once and columnar, from one YAML file.')
-    .version((require('olap-connect/package.json') as { version: string }).version)
+    .version(version())
     .exitOverride()
     .configureOutput({ writeOut: text => void io.out(text), writeErr: text => void io.err(text), outputError: () => {} })
     .addHelpText('after', `${EXIT_CODES}\n\nconnect help COMMAND shows the options of a command.`)
@@ -87,7 +88,7 @@ export function createProgram(io: Io, perform: Perform): Command {
     .option('--embedded', 'start embedded services also where there is no terminal')
     .addOption(data())
     .addOption(
-      new Option('--listen <host:port>', 'address of /metrics, /health and /status; off: none').default('127.0.0.1:8083'),
+      new Option('--listen <host:port>', 'address of /metrics, /health and /api/status; off: none').default('127.0.0.1:8083'),
     )
     .addOption(
       new Option('--log-level <level>', 'least level that is logged').choices(['debug', 'info', 'warn', 'error']).default('info'),

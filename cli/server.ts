@@ -1,5 +1,6 @@
 import fastify from 'fastify'
 import { ConnectError } from '../runtime/errors'
+import type { Status } from '../runtime/status'
 
 export interface StatusServer {
   readonly address: string
@@ -10,10 +11,10 @@ export interface StatusPages {
   metrics(): Promise<string>
   /** False answers 503. */
   health(): { readonly ok: boolean }
-  status(): unknown
+  status(): Status
 }
 
-/** Serves /metrics (Prometheus), /health and /status. Throws E004 if the port is taken. */
+/** Serves /metrics (Prometheus), /health and /api/status (JSON), also as /status. Throws E004 if the port is taken. */
 export async function serveStatus(host: string, port: number, pages: StatusPages): Promise<StatusServer> {
   const app = fastify({ logger: false, forceCloseConnections: true })
   app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await pages.metrics()))
@@ -21,7 +22,7 @@ export async function serveStatus(host: string, port: number, pages: StatusPages
     const health = pages.health()
     return reply.code(health.ok ? 200 : 503).send(health)
   })
-  app.get('/status', async () => pages.status())
+  for (const at of ['/api/status', '/status']) app.get(at, async () => pages.status())
   try {
     return { address: await app.listen({ host, port }), close: () => app.close() }
   } catch (cause) {

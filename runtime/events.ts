@@ -88,6 +88,36 @@ export const METRICS = {
     labels: ['pipeline', 'view'],
     help: 'Records that came too late to count in a window.',
   },
+  olap_connect_read_rate: {
+    type: 'gauge',
+    labels: ['pipeline', 'flow'],
+    help: 'Records read per second over the last ten seconds.',
+  },
+  olap_connect_write_rate: {
+    type: 'gauge',
+    labels: ['pipeline', 'flow'],
+    help: 'Records written per second over the last ten seconds.',
+  },
+  olap_connect_recent_batch_rows: {
+    type: 'gauge',
+    labels: ['pipeline', 'flow'],
+    help: 'Mean rows of the batches of the last seconds.',
+  },
+  olap_connect_recent_latency_seconds: {
+    type: 'gauge',
+    labels: ['pipeline', 'flow', 'quantile'],
+    help: 'From the record timestamp to its durable write, quantiles of the last one to two minutes.',
+  },
+  olap_connect_scores_total: {
+    type: 'counter',
+    labels: ['pipeline', 'flow', 'detector'],
+    help: 'Windows or records that a detector gave a score.',
+  },
+  olap_connect_anomalies_total: {
+    type: 'counter',
+    labels: ['pipeline', 'flow', 'detector', 'status'],
+    help: 'Verdicts of a detector: raised, revised, retracted, suppressed.',
+  },
   olap_connect_flow_up: { type: 'gauge', labels: ['pipeline', 'flow'], help: '1 while the flow runs, 0 once it has stopped.' },
 } as const satisfies Record<string, { type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }>
 
@@ -106,7 +136,8 @@ interface ViewRef {
 /** What each event carries. */
 export interface EventData {
   flow_started: FlowRef & { readonly source: string; readonly sink: string; readonly lanes: number }
-  flow_finished: FlowRef & { readonly reason: string }
+  /** `complete`: all input was read; else a stop was asked for. */
+  flow_finished: FlowRef & { readonly reason: string; readonly complete: boolean }
   flow_failed: FlowRef & { readonly code: string; readonly message: string; readonly hint: string; readonly stage: string }
   flow_restarting: FlowRef & { readonly code: string; readonly message: string; readonly in_ms: number }
   session_started: FlowRef & { readonly session: string; readonly lanes: string; readonly partitions: number }
@@ -120,8 +151,8 @@ export interface EventData {
     readonly rows: number
     readonly filtered: number
     readonly write_ms: number
-    /** Milliseconds from the record's own timestamp to the acknowledgement; negative timestamps are left out. */
-    readonly latency_ms: number | null
+    /** Milliseconds from a record's own timestamp to the acknowledgement, of records spread over the batch that have one. */
+    readonly latencies_ms: readonly number[]
   }
   records_rejected: FlowRef & {
     readonly stage: string
@@ -134,7 +165,8 @@ export interface EventData {
   retrying: FlowRef & { readonly stage: string; readonly code: string; readonly message: string; readonly in_ms: number }
   service_unreachable: FlowRef & { readonly stage: string; readonly code: string; readonly message: string }
   service_back: FlowRef & { readonly stage: string; readonly after_ms: number }
-  lag_measured: FlowRef & { readonly records: number }
+  /** `unread`: those of them that have not been read either. */
+  lag_measured: FlowRef & { readonly records: number; readonly unread: number }
   watermark_moved: FlowRef & { readonly watermark_ms: number }
   memory_in_flight: FlowRef & { readonly bytes: number }
   windows_finalised: ViewRef & {
@@ -147,6 +179,15 @@ export interface EventData {
     readonly lag_ms: number
   }
   records_late: ViewRef & { readonly records: number }
+  /** What a detector said about the windows or records of a batch; verdicts by status. */
+  rows_scored: FlowRef & {
+    readonly detector: string
+    readonly scores: number
+    readonly raised: number
+    readonly revised: number
+    readonly retracted: number
+    readonly suppressed: number
+  }
   view_failed: ViewRef & { readonly code: string; readonly message: string; readonly hint: string }
   table_created: FlowRef & { readonly table: string; readonly statement: string }
   topic_created: FlowRef & { readonly topic: string; readonly partitions: number }
@@ -228,7 +269,7 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
       move('olap_connect_records_filtered_total', flowOf(d), d.filtered),
       move('olap_connect_batch_rows', flowOf(d), d.rows),
       move('olap_connect_write_seconds', flowOf(d), d.write_ms / 1000),
-      ...(d.latency_ms === null ? [] : [move('olap_connect_latency_seconds', flowOf(d), d.latency_ms / 1000)]),
+      ...d.latencies_ms.map(ms => move('olap_connect_latency_seconds', flowOf(d), ms / 1000)),
     ],
   },
   records_rejected: {
@@ -281,6 +322,21 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     text: d => `${d.view}: ${d.records} record(s) came too late to count`,
     metrics: d => [move('olap_connect_records_late_total', viewOf(d), d.records)],
   },
+  rows_scored: {
+    level: 'debug',
+    text: d => `${d.flow}: ${d.detector} gave ${d.scores} scores, raised ${d.raised}`,
+    metrics: d => {
+      const labels = { ...flowOf(d), detector: d.detector }
+      const verdict = (status: string, n: number) => move('olap_connect_anomalies_total', { ...labels, status }, n)
+      return [
+        move('olap_connect_scores_total', labels, d.scores),
+        verdict('raised', d.raised),
+        verdict('revised', d.revised),
+        verdict('retracted', d.retracted),
+        verdict('suppressed', d.suppressed),
+      ]
+    },
+  },
   view_failed: { level: 'error', text: d => `${d.view}: stopped by ${d.code}: ${d.message}\n  ${d.hint}` },
   table_created: { level: 'info', text: d => `${d.flow}: created ${d.table}` },
   topic_created: { level: 'info', text: d => `${d.flow}: created topic ${d.topic} with ${d.partitions} partition(s)` },
@@ -298,6 +354,8 @@ export interface Emitter {
 export interface EventTargets {
   log(level: Level, event: EventName, text: string, data: object): void
   metric(update: MetricUpdate): void
+  /** Whoever keeps figures of its own. */
+  seen?<N extends EventName>(event: N, data: EventData[N]): void
 }
 
 /** `scrub` replaces secrets; every text passes it. */
@@ -308,6 +366,7 @@ export function createEmitter(targets: EventTargets, scrub: (text: string) => st
       const level = typeof rule.level === 'function' ? rule.level(data) : rule.level
       targets.log(level, name, scrub(rule.text(data)), data)
       for (const update of rule.metrics?.(data) ?? []) targets.metric(update)
+      targets.seen?.(name, data)
     },
   }
 }

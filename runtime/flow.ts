@@ -273,6 +273,7 @@ export class FlowRun {
       const ends = session.lanes.length > 0 ? await this.#lanes(session) : await this.#idle(session)
       if (!ends.includes('over')) return ends.includes('stopped') ? 'stopped' : 'done'
       this.progress?.left()
+      this.report.left()
       this.emit('session_over', { session: session.id, reason: reasonOf(session.over) })
     }
   }

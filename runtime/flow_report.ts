@@ -6,11 +6,21 @@ import type { Chunk, WriteResult } from './plugin'
 import { retrying } from './retry'
 import type { FlowStats } from './stats'
 
+/** What a lane has measured. */
+export interface LaneFigures {
+  /** Between its position and the end of its partitions. */
+  readonly records: number
+  /** Those of them that have not been read yet. */
+  readonly unread: number
+  /** Held in memory. */
+  readonly bytes: number
+}
+
 /** What a flow tells about its records: counters for the result, events for logs and metrics, dead letters for what was rejected. */
 export class FlowReport {
   readonly #flow: FlowRun
   readonly #stats: FlowStats
-  readonly #measured = new Map<number, { readonly records: number; readonly bytes: number }>()
+  readonly #measured = new Map<number, LaneFigures>()
 
   constructor(flow: FlowRun, stats: FlowStats) {
     this.#flow = flow
@@ -18,11 +28,17 @@ export class FlowReport {
   }
 
   /** What a lane has measured; the flow's figures are the sums over its lanes. */
-  measured(lane: number, figures: { readonly records: number; readonly bytes: number }): void {
+  measured(lane: number, figures: LaneFigures): void {
     this.#measured.set(lane, figures)
     const all = [...this.#measured.values()]
-    this.#flow.emit('lag_measured', { records: all.reduce((n, m) => n + m.records, 0) })
-    this.#flow.emit('memory_in_flight', { bytes: all.reduce((n, m) => n + m.bytes, 0) })
+    const sum = (figure: keyof LaneFigures): number => all.reduce((n, m) => n + m[figure], 0)
+    this.#flow.emit('lag_measured', { records: sum('records'), unread: sum('unread') })
+    this.#flow.emit('memory_in_flight', { bytes: sum('bytes') })
+  }
+
+  /** A session is over: its lanes may go on elsewhere. */
+  left(): void {
+    this.#measured.clear()
   }
 
   read(chunk: Chunk): void {
@@ -43,15 +59,16 @@ export class FlowReport {
     const now = this.#flow.clock.now()
     // up to 64 rows spread over the batch: enough for a quantile, no cost a row
     const step = Math.max(1, Math.floor(batch.length / 64))
+    const latencies_ms: number[] = []
     for (let i = 0; i < batch.length; i += step)
-      if (batch.rows.timestamp[i] >= 0) this.#stats.latency.add(now - batch.rows.timestamp[i])
-    const oldest = batch.length > 0 ? batch.rows.timestamp[0] : -1
+      if (batch.rows.timestamp[i] >= 0) latencies_ms.push(Math.max(0, now - batch.rows.timestamp[i]))
+    for (const ms of latencies_ms) this.#stats.latency.add(ms)
     this.#flow.emit('batch_written', {
       lane,
       rows: result.written,
       filtered,
       write_ms,
-      latency_ms: oldest >= 0 ? Math.max(0, now - oldest) : null,
+      latencies_ms,
     })
     const marks = [...prepared.after.values()]
     if (marks.length > 0) this.#flow.emit('watermark_moved', { watermark_ms: Math.min(...marks) })

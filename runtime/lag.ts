@@ -2,7 +2,7 @@ import type { FlowRun } from './flow'
 import type { LaneBuffer } from './lane_buffer'
 import type { LaneReader } from './plugin'
 
-const EVERY_MS = 5_000
+const EVERY_MS = 2_000
 
 /**
  * Tells the flow every few seconds how many records lie between the lane's position and the end of its partitions, and how many
@@ -12,9 +12,15 @@ export async function measureLag(flow: FlowRun, reader: LaneReader, buffer: Lane
   while (!signal.aborted) {
     try {
       const ends = await reader.ends(signal)
+      const reads = buffer.reads()
       let records = 0
-      for (const [key, end] of ends) if (Number.isFinite(end)) records += Math.max(0, end - buffer.position(key))
-      flow.report.measured(reader.lane, { records, bytes: buffer.bytes })
+      let unread = 0
+      for (const [key, end] of ends) {
+        if (!Number.isFinite(end)) continue
+        records += Math.max(0, end - buffer.position(key))
+        unread += Math.max(0, end - (reads.get(key) ?? 0))
+      }
+      flow.report.measured(reader.lane, { records, unread, bytes: buffer.bytes })
     } catch {
       // the next round measures again
     }

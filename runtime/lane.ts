@@ -212,7 +212,9 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
       failure.abort(new ConnectError('R003_ABORTED', 'the lane has ended'))
       await Promise.all([filling, watching, measuring, idling])
     }
-    return flow.drain.aborted ? 'stopped' : 'done'
+    if (flow.drain.aborted) return 'stopped'
+    flow.report.measured(reader.lane, { records: 0, unread: 0, bytes: 0 })
+    return 'done'
   } catch (error) {
     if (flow.abort.aborted) throw flow.abort.reason
     const own = aside ?? error

@@ -22,15 +22,6 @@ export interface WorkerOptions extends StageEnvironment {
   readonly abort: AbortSignal
 }
 
-export interface FlowStatus {
-  readonly pipeline: string
-  readonly flow: string
-  readonly state: 'running' | 'finished' | 'failed'
-  /** Code of the error that ended it; null: none. */
-  readonly error: string | null
-  readonly counts: FlowCounts
-}
-
 export interface FlowResult {
   readonly pipeline: string
   readonly flow: string
@@ -69,20 +60,9 @@ export class Worker {
     if (options.untilCaughtUp) this.#refuseEndless()
   }
 
-  /** Live state and counters, by pipeline and flow. */
-  status(): readonly FlowStatus[] {
-    return this.#flows.map(f => {
-      const ended = this.#ended.get(f.spec)
-      const state = !ended ? 'running' : ended.error ? 'failed' : 'finished'
-      return { pipeline: f.pipeline.name, flow: f.spec.name, state, error: ended?.error?.code ?? null, counts: f.stats.counts() }
-    })
-  }
-
   /** Well as long as no flow has failed. */
   health(): { readonly ok: boolean; readonly failed: readonly string[] } {
-    const failed = this.status()
-      .filter(f => f.state === 'failed')
-      .map(f => `${f.pipeline}/${f.flow}`)
+    const failed = [...this.#ended.values()].filter(f => f.error).map(f => `${f.pipeline}/${f.flow}`)
     return { ok: failed.length === 0, failed }
   }
 
@@ -116,14 +96,18 @@ export class Worker {
     for (let attempt = 0; ; attempt++) {
       try {
         const end = await this.#attempt(pipeline, spec, stats)
-        events.emit('flow_finished', { ...ids, reason: end === 'done' ? 'all input is read' : 'stopped' })
+        events.emit('flow_finished', {
+          ...ids,
+          reason: end === 'done' ? 'all input is read' : 'stopped',
+          complete: end === 'done',
+        })
         if (end === 'done') progress?.ended(true)
         return result(null)
       } catch (thrown) {
         const error = asConnectError(thrown)
         const asked = drain.aborted || abort.aborted
         if (asked && error.code === 'R003_ABORTED') {
-          events.emit('flow_finished', { ...ids, reason: 'stopped' })
+          events.emit('flow_finished', { ...ids, reason: 'stopped', complete: false })
           return result(null)
         }
         if (!asked && (error.retriable || RESTARTABLE.includes(error.code))) {

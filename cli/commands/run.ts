@@ -1,8 +1,10 @@
 import path from 'node:path'
 import { systemClock } from '../../runtime/clock'
 import { ConnectError } from '../../runtime/errors'
-import type { Level } from '../../runtime/events'
+import type { Emitter, Level } from '../../runtime/events'
 import { parseDuration } from '../../runtime/fields'
+import type { Status } from '../../runtime/status'
+import { StatusBoard } from '../../runtime/status_board'
 import { Worker, type WorkerResult } from '../../runtime/worker'
 import { chaosHooks } from '../chaos'
 import { embeddedServices, refuseEmbedded, withAddresses } from '../embed'
@@ -12,8 +14,9 @@ import type { Io } from '../io'
 import { formatWarning, loadFiles } from '../load'
 import { observe } from '../observe'
 import type * as Server from '../server'
-import { type RunningServices, startServices } from '../services'
+import { type RunningServices, type ServiceChange, startServices } from '../services'
 import { stateStores } from '../states'
+import { version } from '../version'
 
 export interface RunOptions {
   readonly for?: string
@@ -36,7 +39,8 @@ export async function run(files: readonly string[], options: RunOptions, io: Io)
     throw new ConnectError('C019_USAGE', `--for ${options.for}: expected a duration such as 30s or 5m`)
   const { pipelines, registry, scrub, warnings } = await loadFiles(files, io)
   for (const warning of warnings) await io.err(`${formatWarning(warning)}\n`)
-  const { events, metrics } = observe(io, { level: options.logLevel, format: options.logFormat }, scrub)
+  const board = new StatusBoard(systemClock, version())
+  const { events, metrics } = observe(io, { level: options.logLevel, format: options.logFormat }, scrub, board)
   const dataDir = path.resolve(io.cwd, options.data)
   const stop = stopOnSignals(io)
   const states = stateStores(dataDir)
@@ -50,9 +54,12 @@ export async function run(files: readonly string[], options: RunOptions, io: Io)
       if (!options.embedded && !io.outIsTerminal) refuseEmbedded(pipelines, registry)
       services = await startServices({ data: dataDir, need, signal: stop.draining })
       for (const [service, address] of Object.entries(services.addresses)) events.emit('service_started', { service, address })
+      services.onExit(change => tell(change, events))
     }
+    const addressed = withAddresses(pipelines, registry, services?.addresses ?? {})
+    board.watch(addressed, registry, options.untilCaughtUp ?? false)
     const worker = new Worker({
-      pipelines: withAddresses(pipelines, registry, services?.addresses ?? {}),
+      pipelines: addressed,
       registry,
       events,
       clock: systemClock,
@@ -64,8 +71,8 @@ export async function run(files: readonly string[], options: RunOptions, io: Io)
       drain: stop.draining,
       abort: stop.aborting,
     })
-    server = await listen(options.listen, { metrics, health: () => worker.health(), status: () => worker.status() }, io)
-    if (!options.json) report = setInterval(() => void io.err(`${statusLine(worker)}\n`), REPORT_EVERY_MS)
+    server = await listen(options.listen, { metrics, health: () => worker.health(), status: () => board.status() }, io)
+    if (!options.json) report = setInterval(() => void io.err(`${statusLine(board.status())}\n`), REPORT_EVERY_MS)
     stop.limit(Math.max(...pipelines.map(p => p.shutdownTimeout)))
     const result = await worker.run()
     await printResult(result, services, options, io, scrub)
@@ -145,14 +152,17 @@ async function listen(
   }
 }
 
-const statusLine = (worker: Worker): string =>
-  worker
-    .status()
-    .map(
-      ({ flow, counts }) =>
-        `${flow}: read ${counts.read}, written ${counts.written}, filtered ${counts.filtered}, dead-lettered ${counts.dead_lettered}`,
-    )
+const statusLine = ({ flows }: Status): string =>
+  flows
+    .map(f => `${f.flow}: read ${f.read}, written ${f.written}, filtered ${f.filtered}, dead-lettered ${f.dead_lettered}`)
     .join('; ')
+
+/** What an embedded service does while it is used. */
+function tell({ service, kind, pid, address }: ServiceChange, events: Emitter): void {
+  if (kind === 'restarted') events.emit('service_started', { service, address })
+  else if (kind === 'exited') events.emit('service_stopped', { service, reason: `process ${pid} ended` })
+  else events.emit('service_stopped', { service, reason: 'it cannot be started again; see its log in the data folder' })
+}
 
 async function printResult(
   result: WorkerResult,

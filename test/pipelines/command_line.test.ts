@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
+import type { FlowStatus, Status } from '../../runtime/status'
 import {
   type Bench,
   CONNECTIONS,
@@ -79,10 +80,9 @@ describe('run', () => {
     const at = `http://127.0.0.1:${port}`
     const run = bench.startRun(endless('pages', 'pages'), ['--listen', `127.0.0.1:${port}`])
     await run.says(/session .* with lanes/)
-    type Status = readonly { flow: string; counts: Record<string, number> }[]
-    const status = async (): Promise<Status> => (await (await fetch(`${at}/status`)).json()) as Status
-    let counts = (await status())[0].counts
-    while (counts.written + counts.filtered < COUNT) counts = (await status())[0].counts
+    const status = async (): Promise<FlowStatus> => ((await (await fetch(`${at}/status`)).json()) as Status).flows[0]
+    let counts = await status()
+    while (counts.written + counts.filtered < COUNT) counts = await status()
     const health = await fetch(`${at}/health`)
     expect([health.status, await health.json()]).toEqual([200, expect.objectContaining({ ok: true })])
     const metrics = await (await fetch(`${at}/metrics`)).text()

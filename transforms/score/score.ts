@@ -150,6 +150,8 @@ class Score implements Transform {
     lane.run(batch, out, (row, error) => {
       if (!failed.has(row)) failed.set(row, context.reject(batch, row, error))
     })
+    const { pipeline, flow, events } = this.#context
+    for (const [detector, tally] of lane.takeTallies()) events.emit('rows_scored', { pipeline, flow, detector, ...tally })
     const { sources, columns } = out
     const { rows, raw } = batch
     const of = (from: Float64Array): Float64Array => Float64Array.from(sources, row => from[row])

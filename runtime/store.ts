@@ -11,7 +11,7 @@ export interface Store {
   /** Rows as objects: 64-bit integers, decimals and dates are strings, as the store writes them in JSON. */
   query(sql: string, options?: StoreOptions): Promise<readonly StoreRow[]>
   /** Rows as columns. */
-  select(sql: string, options?: StoreOptions): Promise<ColumnSet>
+  select(sql: string, options?: SelectOptions): Promise<ColumnSet>
   /** A statement that gives no rows (DDL, INSERT SELECT). */
   command(sql: string, options?: StoreOptions): Promise<void>
   /** Rows into an existing table, in one block. Columns the set does not name get their defaults. */
@@ -28,6 +28,11 @@ export interface StoreOptions {
   readonly signal?: AbortSignal
   /** Milliseconds; the connection's `request_timeout` where absent. */
   readonly timeout?: number
+}
+
+export interface SelectOptions extends StoreOptions {
+  /** Columns of the answer with the store's types, where they are known; else the store is asked for them first. */
+  readonly described?: readonly { readonly name: string; readonly type: string }[]
 }
 
 export interface TableName {

@@ -4,7 +4,7 @@ import https from 'node:https'
 import path from 'node:path'
 import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client'
 import { ConnectError } from '../runtime/errors'
-import type { ColumnSet, Store, StoreOptions, StoreRow, TableName } from '../runtime/store'
+import type { ColumnSet, SelectOptions, Store, StoreOptions, StoreRow, TableName } from '../runtime/store'
 import { codeOf, networkError, serverError, statusError } from './errors'
 import { insertColumns } from './insert'
 import { selectColumns } from './select'
@@ -105,7 +105,7 @@ class HttpStore implements ClickHouseStore {
     )
   }
 
-  select(sql: string, options: StoreOptions = {}): Promise<ColumnSet> {
+  select(sql: string, options: SelectOptions = {}): Promise<ColumnSet> {
     return selectColumns(this, sql, options)
   }
 

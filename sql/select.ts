@@ -1,4 +1,4 @@
-import type { ColumnSet, StoreOptions } from '../runtime/store'
+import type { ColumnSet, SelectOptions } from '../runtime/store'
 import { loadArrow } from './arrow'
 import { decodeArrow } from './arrow_read'
 import { chTypeText } from './ch_type'
@@ -15,10 +15,10 @@ const SETTINGS = {
   wait_end_of_query: 1,
 } as const
 
-/** `Store.select`: asks for the types of the answer first, then for the answer in types whose Arrow form we read. */
-export async function selectColumns(store: ClickHouseStore, sql: string, options: StoreOptions): Promise<ColumnSet> {
+/** `Store.select`: asks for the types of the answer first if nobody knows them, then for the answer in types whose Arrow form we read. */
+export async function selectColumns(store: ClickHouseStore, sql: string, options: SelectOptions): Promise<ColumnSet> {
   const query = sql.trim().replace(/;$/, '')
-  const described = await store.query(`DESCRIBE TABLE (${query})`, options)
+  const described = options.described ?? (await store.query(`DESCRIBE TABLE (${query})`, options))
   const asked = described.map(r => ({ name: String(r.name), type: readType(String(r.type)) }))
   const wanted = asked.map(c => ({ name: c.name, type: readable(c.type) }))
   const list = wanted.map((c, i) => {

@@ -11,8 +11,11 @@ export interface WindowStore {
   rowTotals(from: number | null, signal: AbortSignal): Promise<ReadonlyMap<number, number>>
   /** Writes the rows of these windows (ascending) out of their panes. The same panes give the same rows. */
   finalise(ends: readonly number[], signal: AbortSignal): Promise<void>
-  /** Rows of closed windows in window order, with `window_start`, `window_end`, keys, columns, `_rev`. */
-  read(ends: readonly number[], signal: AbortSignal): Promise<ColumnSet>
+  /**
+   * Rows of closed windows (their ends, ascending) in window order, with `window_start`, `window_end`, keys, columns, `_rev`.
+   * At most so many rows; null: all.
+   */
+  read(ends: readonly number[], most: number | null, signal: AbortSignal): Promise<ColumnSet>
   /** Drops panes that lie wholly before this moment; may keep some of them. */
   prune(before: number, signal: AbortSignal): Promise<void>
   close(): Promise<void>

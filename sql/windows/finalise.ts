@@ -1,5 +1,6 @@
 import { identifier, integer, tableName } from '../quote'
-import { type CompiledView, GENERATION, PANE, PARTITION, RECORDS, REVISION, SOURCE } from './compile'
+import { type CompiledView, GENERATION, PANE, PARTITION, RECORDS, REVISION, SOURCE, type TypedColumn } from './compile'
+import { rowTableColumns } from './ddl'
 
 /** Moments are milliseconds since 1970 and whole seconds. */
 const seconds = (ms: number): string => integer(ms / 1000)
@@ -57,18 +58,47 @@ export const rowTotals = (view: CompiledView, from: number | null): string =>
     'GROUP BY end ORDER BY end',
   ].join('\n')
 
-/** Closed windows with these ends, in window order, for readers of closings. */
-export function windowRows(view: CompiledView, ends: readonly number[]): string {
-  const keys = view.keys.map(k => k.name)
-  const names = ['window_start', 'window_end', ...keys, ...view.columns.map(c => c.name)].map(identifier)
+/** Columns of `windowRows`, with their types. */
+export const windowRowColumns = (view: CompiledView): readonly TypedColumn[] =>
+  rowTableColumns(view).map(c => (c.name === REVISION ? { ...c, type: 'Int64' } : c))
+
+/**
+ * Closed windows with these ends (ascending), in window order, for readers of closings; at most so many rows.
+ *
+ * PREWHERE, because conditions on the sorting key hold for all revisions of a row and so may be applied before FINAL merges
+ * them; ClickHouse does not move them there by itself.
+ */
+export function windowRows(view: CompiledView, ends: readonly number[], most: number | null): string {
+  const columns = windowRowColumns(view).map(c => identifier(c.name))
+  const neighbours = runs(ends, windowOf(view).slide)
+  // ranges are cheaper than a list, and what parts and granules are left out by
+  const ranges = neighbours.length <= MOST_RUNS ? neighbours : [[ends[0], ends[ends.length - 1]]]
+  const between = ranges.map(([first, last]) => `window_end BETWEEN ${moment(first)} AND ${moment(last)}`).join(' OR ')
+  const among =
+    ranges === neighbours ? '' : ` AND intDiv(toUnixTimestamp64Milli(window_end), 1000) IN (${ends.map(seconds).join(', ')})`
   return [
-    `SELECT ${names.join(', ')}, toInt64(${identifier(REVISION)}) AS ${identifier(REVISION)}`,
+    `SELECT ${[...columns.slice(0, -1), `toInt64(${identifier(REVISION)}) AS ${identifier(REVISION)}`].join(', ')}`,
     `FROM ${tableName(rowsOf(view))} FINAL`,
-    // the range first: it is what parts and granules are left out by
-    `WHERE window_end BETWEEN ${moment(ends[0])} AND ${moment(ends[ends.length - 1])}`,
-    `AND intDiv(toUnixTimestamp64Milli(window_end), 1000) IN (${ends.map(seconds).join(', ')})`,
-    `ORDER BY ${['window_end', ...keys].map(identifier).join(', ')}`,
+    `PREWHERE ${between}${among}`,
+    `ORDER BY ${['window_end', ...view.keys.map(k => k.name)].map(identifier).join(', ')}`,
+    ...(most === null ? [] : [`LIMIT ${integer(most)}`]),
+    // all revisions of a window lie in one partition, which is by its end
+    'SETTINGS do_not_merge_across_partitions_select_final = 1',
   ].join('\n')
+}
+
+/** Ranges in one condition. */
+const MOST_RUNS = 64
+
+/** Ascending moments as ranges `[first, last]` of neighbours. */
+export function runs(moments: readonly number[], step: number): readonly (readonly [number, number])[] {
+  const out: [number, number][] = []
+  for (const moment of moments) {
+    const last = out[out.length - 1]
+    if (last && moment - last[1] <= step) last[1] = moment
+    else out.push([moment, moment])
+  }
+  return out
 }
 
 /** What of these source ranges a panes table lacks; `batch` is a subquery of panes (see `CompiledView.select`). */

@@ -6,7 +6,7 @@ import { createStore, type StoreConfig } from '../client'
 import { literal, tableName } from '../quote'
 import { readTable } from '../table'
 import { type CompiledView, compileView, viewTables } from './compile'
-import { finaliseWindows, paneTotals, rowTotals, windowRows } from './finalise'
+import { finaliseWindows, paneTotals, rowTotals, windowRowColumns, windowRows } from './finalise'
 
 /**
  * Rows of closed windows are written without a token: a row that is written twice replaces itself, and a token could be logged
@@ -61,6 +61,7 @@ async function isThere(store: Store, table: TableName, signal: AbortSignal): Pro
 /** Finalising and reading one compiled view. Closing it closes `store`. */
 export function createWindowStore(view: CompiledView, store: Store): WindowStore {
   const { panes } = view.tables
+  const described = windowRowColumns(view)
   return {
     async paneTotals(from, signal) {
       const rows = await store.query(paneTotals(view, from), { signal })
@@ -71,7 +72,7 @@ export function createWindowStore(view: CompiledView, store: Store): WindowStore
       return new Map(rows.map(r => [Number(r.end), Number(r.records)]))
     },
     finalise: (ends, signal) => store.command(finaliseWindows(view, ends, GENERATION_NOW), { signal, settings: SETTINGS }),
-    read: (ends, signal) => store.select(windowRows(view, ends), { signal }),
+    read: (ends, most, signal) => store.select(windowRows(view, ends, most), { signal, described }),
     async prune(before, signal) {
       const day = new Date(before).toISOString().slice(0, 10).replaceAll('-', '')
       const parts = await store.query(

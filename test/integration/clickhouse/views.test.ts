@@ -1,4 +1,5 @@
 import type { ViewSpec } from '../../../runtime/spec'
+import { valueAt } from '../../../runtime/value'
 import { type CompiledView, compileView } from '../../../sql/windows/compile'
 import { createWindowStore } from '../../../sql/windows/window_store'
 import { batchOf, type Row, schemaOf } from '../../support/batches'
@@ -92,6 +93,28 @@ test('late records raise the revision; the newest rows win', async () => {
   expect(await windows.rowTotals(T0 + 60_000, signal)).toEqual(
     new Map([1, 2, 3, 4, 5].map(i => [T0 + i * 60_000, i === 1 ? 2 : 1])),
   )
+})
+
+test('closed windows are read as they are now, those asked for and no others, in window order', async () => {
+  const { sink, windows } = await setUp('asked', { window: { size: 60_000, slide: 60_000, offset: 0 } })
+  const batch = minutes(600, i => ({ ts: T0 + Math.floor(i / 2) * 60_000, device: `d${i % 2}`, cpu: i }))
+  await send(sink, batch, 'one')
+  const ends = Array.from({ length: 300 }, (_, i) => T0 + 60_000 * (i + 1))
+  await windows.finalise(ends, signal)
+  await send(sink, [{ ts: T0, device: 'd1', cpu: 9 }], 'two', { offset: 1000 })
+  await windows.finalise([ends[0]], signal)
+  const read = async (asked: readonly number[], most: number | null = null) => {
+    const { schema, columns, rows } = await windows.read(asked, most, signal)
+    expect(schema.fields.map(f => f.name)).toEqual(['window_start', 'window_end', 'device', 'n', 'mean', '_rev'])
+    return Array.from({ length: rows }, (_, i) => [1, 2, 5].map(c => valueAt(columns[c], i)))
+  }
+  const expected = (asked: readonly number[]): unknown[] =>
+    asked.flatMap(end => ['d0', 'd1'].map(d => [end / 1000, d, end === ends[0] && d === 'd1' ? 2 : 1]))
+  expect(await read(ends)).toEqual(expected(ends))
+  expect(await read(ends, 5)).toEqual(expected(ends).slice(0, 5))
+  const [third, second] = [3, 2].map(n => ends.filter((_, i) => i % n === 0))
+  expect(await read(second)).toEqual(expected(second))
+  expect(await read(third)).toEqual(expected(third))
 })
 
 test('panes that an acknowledged insert lost are found by a re-send and inserted once', async () => {

@@ -3,13 +3,14 @@ import { ConnectError } from '../../runtime/errors'
 import type { DeadLetter, DeadLetterWriter, PluginContext } from '../../runtime/plugin'
 import { createClient } from './client'
 import type { KafkaConnection } from './connection'
+import { ownCluster } from './connections'
 import { kafkaError } from './errors'
 import { partitionOf } from './murmur2'
 import { sendProduce } from './produce'
-import { type Cluster, ownCluster } from './protocol'
+import type { Cluster } from './protocol'
 import { encodeRecordBatch, type OutgoingRecord, recordSize } from './record_batch'
 import { ensureTopic } from './topics'
-import { atMost, orAbort, pause } from './waiting'
+import { orAbort, pause } from './waiting'
 
 /** Headers of Kafka Connect's dead letter queue (org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter). */
 const HEADER = '__connect.errors.'
@@ -17,7 +18,6 @@ const HEADER = '__connect.errors.'
 export const TRUNCATED = `${HEADER}truncated`
 const TRUNCATED_KEY = `${HEADER}truncated.key`
 
-const CLOSE_MS = 5_000
 const WAIT_MS = 200
 const PARCEL_BYTES = 512 * 1024
 /** Default of max.message.bytes. */
@@ -57,7 +57,7 @@ export class KafkaDeadLetters implements DeadLetterWriter {
         signal,
       )
     } catch (thrown) {
-      await atMost(CLOSE_MS, cluster.disconnect())
+      await cluster.disconnect()
       signal.throwIfAborted()
       throw kafkaError(thrown, `dead letters to ${this.#topic}`, { stage: 'dead_letter' })
     }
@@ -82,7 +82,7 @@ export class KafkaDeadLetters implements DeadLetterWriter {
   async close(): Promise<void> {
     const cluster = this.#cluster
     this.#cluster = null
-    if (cluster) await atMost(CLOSE_MS, cluster.disconnect())
+    if (cluster) await cluster.disconnect()
   }
 
   async #send(partition: number, records: readonly OutgoingRecord[], signal: AbortSignal): Promise<void> {

@@ -10,6 +10,8 @@ export interface Joined {
 export interface MembershipHooks {
   /** A join request is about to be sent: whatever the last session still wants to commit comes too late. */
   joining(): void
+  /** The group is about to be left; throws where there is nobody left to tell. */
+  leaving(): void
   fetch(broker: Broker, request: FetchRequest): Promise<{ readonly responses: readonly unknown[] }>
 }
 
@@ -24,6 +26,7 @@ export interface MembershipHooks {
  */
 export class Membership {
   #joined: Joined | null = null
+  #member = false
   readonly #cluster: Cluster
   readonly #hooks: MembershipHooks
   readonly #memory: MemberMemory
@@ -53,6 +56,11 @@ export class Membership {
     return this.#joined
   }
 
+  /** True from the request to join until the group was left: the group may be waiting for this member. */
+  get member(): boolean {
+    return this.#member
+  }
+
   #takeOver(broker: Broker): void {
     const join = broker.joinGroup.bind(broker)
     const leave = broker.leaveGroup.bind(broker)
@@ -62,14 +70,17 @@ export class Membership {
     }
     broker.joinGroup = async request => {
       this.#hooks.joining()
+      this.#member = true
       const answer: JoinAnswer = await join({ ...request, memberId: request.memberId || this.#memory.take() })
       this.#joined = { memberId: answer.memberId, generation: answer.generationId }
       this.#memory.id = answer.memberId
       return answer
     }
     broker.leaveGroup = async request => {
+      this.#hooks.leaving()
       const answer = await leave(request)
       this.#memory.id = ''
+      this.#member = false
       return answer
     }
   }

@@ -1,4 +1,4 @@
-import type { ConsumerConfig, Kafka, PartitionAssigner } from 'kafkajs'
+import type { PartitionAssigner } from 'kafkajs'
 
 /**
  * The parts of kafkajs that its own types leave out. kafkajs keeps connections, TLS, SASL, metadata, group membership and
@@ -59,6 +59,21 @@ export interface FetchRequest {
   }[]
 }
 
+/** One socket to a broker, and the requests that wait for their answers. */
+export interface Connection {
+  readonly socket?: { readonly connecting: boolean; readonly destroyed: boolean; destroy(error?: Error): void }
+  rejectRequests(error: Error): void
+  /** Waits for the answers to all requests. */
+  disconnect(): Promise<unknown>
+}
+
+/** Two connections to one broker; made without being connected. */
+export interface ConnectionPool {
+  readonly pool: readonly Connection[]
+  /** Connects where it is not connected: every request comes through here. */
+  getConnection(index?: number): Promise<Connection>
+}
+
 /** One broker. Methods throw kafkajs's errors. */
 export interface Broker {
   readonly nodeId: number
@@ -94,6 +109,7 @@ export interface PartitionMetadata {
 
 /** All brokers, as one client sees them. */
 export interface Cluster {
+  readonly connectionPoolBuilder: { build(where?: object): Promise<ConnectionPool> }
   readonly brokerPool: {
     readonly metadata: {
       readonly clusterId?: string | null
@@ -136,15 +152,3 @@ export function requestDefinition(name: 'Produce' | 'Fetch' | 'OffsetCommit'): R
 
 /** kafkajs types the cluster it hands to assigners with less than it has. */
 export const clusterOf = (context: Parameters<PartitionAssigner>[0]): Cluster => context.cluster as unknown as Cluster
-
-/** A cluster of one's own, not shared with a running consumer: what the factory of a consumer that never runs is given. */
-export function ownCluster(kafka: Kafka, options: Pick<ConsumerConfig, 'metadataMaxAge'>): Cluster {
-  let cluster: Cluster | undefined
-  const assigner: PartitionAssigner = context => {
-    cluster = clusterOf(context)
-    return { name: 'none', version: 0, assign: async () => [], protocol: () => ({ name: 'none', metadata: Buffer.alloc(0) }) }
-  }
-  kafka.consumer({ ...options, groupId: 'unused', allowAutoTopicCreation: false, partitionAssigners: [assigner] })
-  if (!cluster) throw new Error('kafkajs did not call the partition assigner: it is not the version this program was built with')
-  return cluster
-}

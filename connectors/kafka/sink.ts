@@ -5,17 +5,16 @@ import type { Schema } from '../../runtime/schema'
 import { createClient } from './client'
 import { canCompress } from './codecs'
 import type { KafkaConnection } from './connection'
+import { ownCluster } from './connections'
 import { kafkaError } from './errors'
 import { RowEncoder } from './outgoing'
-import { type Cluster, ownCluster } from './protocol'
+import type { Cluster } from './protocol'
 import type { KafkaSinkConfig } from './sink_config'
 import { KafkaSinkLane } from './sink_lane'
 import { positionsTopic } from './sink_positions'
 import { groupOf } from './source'
 import { ensureTopic, type TopicSpec } from './topics'
-import { atMost, orAbort } from './waiting'
-
-const CLOSE_MS = 5_000
+import { orAbort } from './waiting'
 
 /** Writes a topic, one transaction a batch with its position in it. */
 export class KafkaSink implements Sink {
@@ -51,7 +50,7 @@ export class KafkaSink implements Sink {
         signal,
       )
     } catch (thrown) {
-      await atMost(CLOSE_MS, cluster.disconnect())
+      await cluster.disconnect()
       signal.throwIfAborted()
       throw kafkaError(thrown, `cannot write ${this.#topic.name}`, { stage: 'write' })
     }
@@ -88,7 +87,7 @@ export class KafkaSink implements Sink {
     const formats = this.#formats
     this.#cluster = null
     this.#formats = []
-    await Promise.all([cluster && atMost(CLOSE_MS, cluster.disconnect()), ...formats.map(f => f.close().catch(() => {}))])
+    await Promise.all([cluster?.disconnect(), ...formats.map(f => f.close().catch(() => {}))])
   }
 
   async #clusterName(cluster: Cluster, signal: AbortSignal): Promise<string> {

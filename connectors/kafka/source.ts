@@ -1,23 +1,24 @@
-import type { Consumer, Kafka } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
 import { ConnectError } from '../../runtime/errors'
 import type { PluginContext, Session, Source } from '../../runtime/plugin'
 import type { Schema } from '../../runtime/schema'
 import { createClient, RETRY } from './client'
 import { loadCodecs } from './codecs'
 import type { KafkaConnection } from './connection'
+import { Connections } from './connections'
 import { kafkaError } from './errors'
 import { FetchAnswers } from './fetch_socket'
 import { laneAssigner } from './lanes'
 import { MemberMemory, Membership } from './membership'
 import { type Cluster, clusterOf } from './protocol'
 import { fetchRaw, Turn } from './raw_fetch'
+import { Reader } from './reader'
 import { KafkaSession } from './session'
 import type { KafkaSourceConfig } from './source_config'
-import { atMost, Bell, orAbort } from './waiting'
+import { Bell, orAbort } from './waiting'
 
 /** kafkajs's defaults (3 s, 5 s) make a rebalance and a leave take seconds. */
 const HEARTBEAT_MS = 500
-const CLOSE_MS = 5_000
 /** Topics that another flow of the same start makes are waited for this long. */
 const TOPIC_WAIT_MS = 30_000
 
@@ -37,6 +38,8 @@ export class KafkaSource implements Source {
   readonly #changed = new Bell()
   #kafka: Kafka | null = null
   #reader: Reader | null = null
+  /** Readers that were given up and are still at work. */
+  readonly #ending = new Set<Promise<void>>()
   #running = false
   #session: KafkaSession | null = null
   /** True until the engine has taken the session. */
@@ -83,7 +86,8 @@ export class KafkaSource implements Source {
     this.#closed = true
     this.#endSession(new ConnectError('R003_ABORTED', 'the source was closed'))
     this.#changed.ring()
-    await this.#drop()
+    this.#drop()
+    await Promise.all(this.#ending)
   }
 
   /** Connects a consumer and checks that the topics are there; nothing is read yet. */
@@ -92,14 +96,10 @@ export class KafkaSource implements Source {
     if (!this.#kafka) throw new ConnectError('R001_INTERNAL', 'the source was not opened')
     const reader = this.#createReader(this.#kafka)
     this.#reader = reader
-    const connecting = reader.consumer.connect().then(() => reader.consumer.subscribe({ topics: [...this.#config.topics] }))
     try {
-      await orAbort(connecting, signal)
+      await orAbort(reader.connect(this.#config.topics), signal)
     } catch (thrown) {
-      // what is still under way when the wait ends opens connections again after they were closed
-      const again = (): Promise<void> => reader.consumer.disconnect()
-      connecting.then(again, again).catch(() => {})
-      await this.#drop()
+      if (this.#reader === reader) this.#drop()
       signal.throwIfAborted()
       throw this.#connectError(thrown)
     }
@@ -116,6 +116,7 @@ export class KafkaSource implements Source {
   #createReader(kafka: Kafka): Reader {
     const { topics, fetch, isolation, session_timeout } = this.#config
     let membership: Membership | undefined
+    let connections: Connections | undefined
     const assigner = laneAssigner({
       topics,
       lanes: this.#context.lanes,
@@ -136,20 +137,22 @@ export class KafkaSource implements Source {
       retry: RETRY,
       partitionAssigners: [
         context => {
-          membership = this.#takeOver(clusterOf(context))
+          const cluster = clusterOf(context)
+          connections = new Connections(cluster)
+          membership = this.#takeOver(cluster, connections)
           return assigner(context)
         },
       ],
     })
-    if (!membership) throw new ConnectError('R001_INTERNAL', 'kafkajs did not call the partition assigner')
-    const reader = { consumer, membership }
+    if (!membership || !connections) throw new ConnectError('R001_INTERNAL', 'kafkajs did not call the partition assigner')
+    const reader = new Reader(consumer, membership, connections)
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(reader, payload.memberAssignment))
     consumer.on(consumer.events.REBALANCING, () => this.#endSession(rebalanced('the group is being rebalanced')))
     consumer.on(consumer.events.CRASH, ({ payload }) => this.#crashed(reader, payload.error))
     return reader
   }
 
-  #takeOver(cluster: Cluster): Membership {
+  #takeOver(cluster: Cluster, connections: Connections): Membership {
     const options = {
       requestTimeout: this.#context.connection.request_timeout,
       turn: new Turn(),
@@ -157,7 +160,12 @@ export class KafkaSource implements Source {
       refreshMetadata: () => cluster.refreshMetadata(),
     }
     return new Membership(cluster, this.#memory, {
-      joining: () => this.#endSession(rebalanced('this member joins the group again')),
+      joining: () => {
+        connections.check()
+        // one that was given up may still be at its first join
+        if (this.#reader?.membership.cluster === cluster) this.#endSession(rebalanced('this member joins the group again'))
+      },
+      leaving: () => connections.check(),
       fetch: async (broker, request) => {
         // A consumer that was closed while it joined for the first time starts to fetch all the same, and kafkajs would then ask
         // again at once for ever, without letting the process do anything else. Only an error ends it.
@@ -172,12 +180,11 @@ export class KafkaSource implements Source {
 
   /** Starts the consumer; what comes of it arrives as an event. */
   #run(): void {
+    const reader = this.#reader
+    if (!reader) return
     this.#running = true
-    const { consumer } = this.#reader ?? {}
-    // a failure of the start is a CRASH event too; nothing arrives here because every fetch says that it brought nothing
-    consumer?.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} }).catch(error => {
-      if (this.#reader) this.#crashed(this.#reader, error)
-    })
+    // nothing arrives as a failure of a fetch because every fetch says that it brought nothing
+    reader.run().catch(error => this.#crashed(reader, error))
   }
 
   #joined(reader: Reader, assignment: Readonly<Record<string, readonly number[]>>): void {
@@ -212,10 +219,7 @@ export class KafkaSource implements Source {
     this.#failure ??=
       error.code === 'P005_SESSION_OVER' ? new ConnectError('K004_KAFKA_BUSY', error.message, { cause: thrown }) : error
     this.#endSession(error.retriable ? rebalanced(error.message) : error)
-    this.#reader = null
-    this.#running = false
-    // kafkajs has disconnected it already; this also ends a start that failed half way
-    void atMost(CLOSE_MS, reader.consumer.disconnect())
+    this.#drop()
     this.#changed.ring()
   }
 
@@ -223,17 +227,15 @@ export class KafkaSource implements Source {
     this.#session?.end(reason)
   }
 
-  async #drop(): Promise<void> {
+  /** Gives the reader up; `close` waits for its end. */
+  #drop(): void {
     const reader = this.#reader
     this.#reader = null
     this.#running = false
-    if (reader) await atMost(CLOSE_MS, reader.consumer.disconnect())
+    if (!reader) return
+    const ending = reader.end().finally(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
   }
-}
-
-interface Reader {
-  readonly consumer: Consumer
-  readonly membership: Membership
 }
 
 const rebalanced = (message: string): ConnectError => new ConnectError('P005_SESSION_OVER', message, { stage: 'read' })

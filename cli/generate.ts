@@ -6,10 +6,11 @@ import { referencePage } from '../config/reference'
 import type { Registry } from '../runtime/registry'
 import { envelopeSchema } from './envelope'
 import { builtInRegistry } from './registry'
+import { runResultSchema } from './run_result'
 
 /**
  * `npm run generate` writes what follows from the plugins' declarations into `config/generated/`: the JSON Schema of the pipeline
- * file, that of what commands print with `--json`, and one reference page per plugin. With `--check` it writes nothing and exits 1
+ * file, those of what commands print with `--json`, and one reference page per plugin. With `--check` it writes nothing and exits 1
  * with the files that are not up to date.
  */
 
@@ -20,6 +21,7 @@ export function generated(registry: Registry): ReadonlyMap<string, string> {
   const files = new Map([
     ['pipeline.schema.json', text(schema)],
     ['envelope.schema.json', text(envelopeJsonSchema())],
+    ['run_result.schema.json', text(runResultJsonSchema())],
   ])
   const plugins = [...registry.all].sort((a, b) => `${a.kind} ${a.name}`.localeCompare(`${b.kind} ${b.name}`, 'en'))
   for (const declaration of plugins) {
@@ -37,6 +39,11 @@ const text = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`
 const envelopeJsonSchema = (): Json => ({
   title: 'What a command of connect prints with --json',
   ...(z.toJSONSchema(envelopeSchema, { target: 'draft-7' }) as Json),
+})
+
+const runResultJsonSchema = (): Json => ({
+  title: 'The result of connect run --json',
+  ...(z.toJSONSchema(runResultSchema, { target: 'draft-7' }) as Json),
 })
 
 /** Names of files that differ from what would be generated, are missing, or belong to a plugin that is gone. */

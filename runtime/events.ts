@@ -1,3 +1,5 @@
+import { ANOMALY_STATUSES, type AnomalyCounts } from './anomaly_counts'
+
 /**
  * Every log line and metric of the product as a named event: one `emit` writes both. The table says the level, what a person
  * reads and which metrics move; `createEmitter` gives them to whatever logger and metrics library the command line brings.
@@ -81,7 +83,7 @@ export const METRICS = {
   olap_connect_finalise_seconds: {
     type: 'histogram',
     labels: ['pipeline', 'view'],
-    help: 'Time from a due window to its closing.',
+    help: 'Time of one pass that closes, revises or ends windows.',
   },
   olap_connect_records_late_total: {
     type: 'counter',
@@ -113,10 +115,15 @@ export const METRICS = {
     labels: ['pipeline', 'flow', 'detector'],
     help: 'Windows or records that a detector gave a score.',
   },
+  olap_connect_view_closing_seconds: {
+    type: 'histogram',
+    labels: ['pipeline', 'view'],
+    help: 'From the watermark passing the end of a window to its closing, for the first window of each pass.',
+  },
   olap_connect_anomalies_total: {
     type: 'counter',
-    labels: ['pipeline', 'flow', 'detector', 'status'],
-    help: 'Verdicts of a detector: raised, revised, retracted, suppressed.',
+    labels: ['pipeline', 'flow', 'view', 'detector', 'status'],
+    help: 'Anomaly records written: raised, revised, retracted, suppressed.',
   },
   olap_connect_flow_up: { type: 'gauge', labels: ['pipeline', 'flow'], help: '1 while the flow runs, 0 once it has stopped.' },
 } as const satisfies Record<string, { type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }>
@@ -154,6 +161,8 @@ export interface EventData {
     /** Milliseconds from a record's own timestamp to the acknowledgement, of records spread over the batch that have one. */
     readonly latencies_ms: readonly number[]
   }
+  /** Anomaly records that are durable now, by status. */
+  anomalies_written: FlowRef & AnomalyCounts & { readonly view: string; readonly detector: string }
   records_rejected: FlowRef & {
     readonly stage: string
     readonly plugin: string
@@ -177,17 +186,12 @@ export interface EventData {
     readonly watermark_ms: number
     /** Wall clock less watermark. */
     readonly lag_ms: number
+    /** From the watermark passing the end of the first window closed here to now; null where none was due by the watermark. */
+    readonly closing_ms: number | null
   }
   records_late: ViewRef & { readonly records: number }
-  /** What a detector said about the windows or records of a batch; verdicts by status. */
-  rows_scored: FlowRef & {
-    readonly detector: string
-    readonly scores: number
-    readonly raised: number
-    readonly revised: number
-    readonly retracted: number
-    readonly suppressed: number
-  }
+  /** Windows or records of a batch that a detector gave a score; told before they are written. */
+  rows_scored: FlowRef & { readonly detector: string; readonly scores: number }
   view_failed: ViewRef & { readonly code: string; readonly message: string; readonly hint: string }
   table_created: FlowRef & { readonly table: string; readonly statement: string }
   topic_created: FlowRef & { readonly topic: string; readonly partitions: number }
@@ -272,6 +276,14 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
       ...d.latencies_ms.map(ms => move('olap_connect_latency_seconds', flowOf(d), ms / 1000)),
     ],
   },
+  anomalies_written: {
+    level: 'debug',
+    text: d => `${d.flow}: ${d.detector} on ${d.view}: ${ANOMALY_STATUSES.map(s => `${d[s]} ${s}`).join(', ')}`,
+    metrics: d =>
+      ANOMALY_STATUSES.map(status =>
+        move('olap_connect_anomalies_total', { ...flowOf(d), view: d.view, detector: d.detector, status }, d[status]),
+      ),
+  },
   records_rejected: {
     level: 'warn',
     text: d => `${d.flow}: ${d.records} record(s) rejected at ${d.stage} by ${d.plugin}: ${d.code}, e.g. ${d.example}`,
@@ -315,6 +327,7 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
       move('olap_connect_windows_total', { ...viewOf(d), kind: 'revise' }, d.revised),
       move('olap_connect_windows_total', { ...viewOf(d), kind: 'final' }, d.final),
       move('olap_connect_finalise_seconds', viewOf(d), d.took_ms / 1000),
+      ...(d.closing_ms === null ? [] : [move('olap_connect_view_closing_seconds', viewOf(d), d.closing_ms / 1000)]),
     ],
   },
   records_late: {
@@ -324,18 +337,8 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
   },
   rows_scored: {
     level: 'debug',
-    text: d => `${d.flow}: ${d.detector} gave ${d.scores} scores, raised ${d.raised}`,
-    metrics: d => {
-      const labels = { ...flowOf(d), detector: d.detector }
-      const verdict = (status: string, n: number) => move('olap_connect_anomalies_total', { ...labels, status }, n)
-      return [
-        move('olap_connect_scores_total', labels, d.scores),
-        verdict('raised', d.raised),
-        verdict('revised', d.revised),
-        verdict('retracted', d.retracted),
-        verdict('suppressed', d.suppressed),
-      ]
-    },
+    text: d => `${d.flow}: ${d.detector} gave ${d.scores} scores`,
+    metrics: d => [move('olap_connect_scores_total', { ...flowOf(d), detector: d.detector }, d.scores)],
   },
   view_failed: { level: 'error', text: d => `${d.view}: stopped by ${d.code}: ${d.message}\n  ${d.hint}` },
   table_created: { level: 'info', text: d => `${d.flow}: created ${d.table}` },

@@ -29,6 +29,7 @@ export interface FlowParts {
     readonly name: string
     readonly at: string
     readonly stateful: boolean
+    readonly findsAnomalies: boolean
     readonly transform: Transform
   }[]
   readonly sink: Sink
@@ -74,6 +75,8 @@ export class FlowRun {
   readonly states: StateStore
   /** Transforms whose output also depends on earlier batches of the lane. */
   readonly stateful: readonly { readonly transform: Transform }[]
+  /** What it writes are anomaly records that it made. */
+  readonly findsAnomalies: boolean
   /** Counters, events and dead letters of this run. */
   readonly report: FlowReport
   transforms: readonly BoundTransform[] = []
@@ -102,6 +105,7 @@ export class FlowRun {
     this.progress = environment.progress
     this.states = environment.states
     this.stateful = parts.transforms.filter(t => t.stateful)
+    this.findsAnomalies = parts.transforms.some(t => t.findsAnomalies)
   }
 
   /** True once the schema is known and sink and transforms are bound to it. */

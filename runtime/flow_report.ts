@@ -1,4 +1,5 @@
-import type { Rejection } from './batch'
+import { countAnomalies } from './anomaly_counts'
+import type { Batch, Rejection } from './batch'
 import { ConnectError } from './errors'
 import type { FlowRun } from './flow'
 import type { Prepared } from './pipeline'
@@ -55,6 +56,7 @@ export class FlowReport {
     const { filtered, batch } = prepared
     this.#stats.written += result.written
     this.#stats.filtered += filtered
+    if (this.#flow.findsAnomalies) this.#anomalies(batch)
     this.#flow.progress?.settled({ watermarks: prepared.after, earliest: prepared.earliest, behind: prepared.behind })
     const now = this.#flow.clock.now()
     // up to 64 rows spread over the batch: enough for a quantile, no cost a row
@@ -72,6 +74,14 @@ export class FlowReport {
     })
     const marks = [...prepared.after.values()]
     if (marks.length > 0) this.#flow.emit('watermark_moved', { watermark_ms: Math.min(...marks) })
+  }
+
+  #anomalies(batch: Batch): void {
+    for (const found of countAnomalies(batch)) {
+      this.#stats.addAnomalies(found)
+      const { view, detector, counts } = found
+      this.#flow.emit('anomalies_written', { view, detector, ...counts })
+    }
   }
 
   async deadLetters(rejections: readonly Rejection[], signal: AbortSignal): Promise<void> {

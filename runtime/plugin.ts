@@ -428,9 +428,18 @@ export interface SinkContext<Connection = unknown> extends PluginContext<Connect
   readonly sourceTopics: readonly string[]
 }
 
+export interface TransformCapabilities {
+  /** The output also depends on the batches before. */
+  readonly stateful: boolean
+  /** The output has rows of its own. Absent: it has those of the input. */
+  readonly changes_rows?: boolean
+  /** Rows of the output are anomaly records, which are counted once they are written. */
+  readonly finds_anomalies?: boolean
+}
+
 export interface TransformDeclaration<Config extends z.ZodType = z.ZodType> extends DeclarationBase<Config> {
   readonly kind: 'transform'
-  readonly capabilities: { readonly stateful: boolean; readonly changes_rows?: boolean }
+  readonly capabilities: TransformCapabilities
   create(config: z.output<Config>, context: PluginContext): Transform
 }
 

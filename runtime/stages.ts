@@ -67,12 +67,17 @@ export function createReading(pipeline: PipelineSpec, spec: FlowSpec, environmen
       key: format(records.key, spec.source.connection, topics, 'key'),
       options: records,
     },
-    transforms: spec.transforms.map(t => ({
-      name: t.type,
-      at: t.at,
-      stateful: registry.get('transform', t.type).capabilities.stateful,
-      transform: registry.get('transform', t.type).create(t.config, context(t.connection)),
-    })),
+    transforms: spec.transforms.map(t => {
+      const declaration = registry.get('transform', t.type)
+      const { stateful, finds_anomalies = false } = declaration.capabilities
+      return {
+        name: t.type,
+        at: t.at,
+        stateful,
+        findsAnomalies: finds_anomalies,
+        transform: declaration.create(t.config, context(t.connection)),
+      }
+    }),
   }
 }
 

@@ -1,3 +1,5 @@
+import { addAnomalies, type DetectorAnomalies, NO_ANOMALIES } from './anomaly_counts'
+
 /** What one flow has done since it was started; printed by `run --json` and by the summary. */
 export interface FlowCounts {
   readonly read: number
@@ -40,12 +42,24 @@ export class LatencyHistogram {
 
 /** Counters of one flow. */
 export class FlowStats {
+  readonly #anomalies = new Map<string, DetectorAnomalies>()
   read = 0
   written = 0
   filtered = 0
   deadLettered = 0
   restarts = 0
   readonly latency = new LatencyHistogram()
+
+  /** Anomaly records written, by view and detector. */
+  get anomalies(): readonly DetectorAnomalies[] {
+    return [...this.#anomalies.values()]
+  }
+
+  addAnomalies(found: DetectorAnomalies): void {
+    const key = JSON.stringify([found.view, found.detector])
+    const before = this.#anomalies.get(key)?.counts ?? NO_ANOMALIES
+    this.#anomalies.set(key, { ...found, counts: addAnomalies(before, found.counts) })
+  }
 
   counts(): FlowCounts {
     return {

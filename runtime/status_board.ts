@@ -1,3 +1,4 @@
+import { ANOMALY_STATUSES } from './anomaly_counts'
 import type { Clock } from './clock'
 import type { EventData, EventName } from './events'
 import type { Registry } from './registry'
@@ -207,8 +208,12 @@ export class StatusBoard {
       },
       rows_scored: d => {
         const known = this.#detectors.get(`${nameOf(d)}/${d.detector}`)
+        if (known) known.scores += d.scores
+      },
+      anomalies_written: d => {
+        const known = this.#detectors.get(`${nameOf(d)}/${d.detector}`)
         if (!known) return
-        for (const verdict of ['scores', 'raised', 'revised', 'retracted', 'suppressed'] as const) known[verdict] += d[verdict]
+        for (const status of ANOMALY_STATUSES) known[status] += d[status]
         if (d.raised > 0) known.last_raised_at = this.#clock.now()
       },
       service_started: d => {

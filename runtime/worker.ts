@@ -1,3 +1,4 @@
+import type { DetectorAnomalies } from './anomaly_counts'
 import { asConnectError, ConnectError } from './errors'
 import { type FlowEnd, FlowRun } from './flow'
 import type { EngineHooks } from './hooks'
@@ -26,6 +27,7 @@ export interface FlowResult {
   readonly pipeline: string
   readonly flow: string
   readonly counts: FlowCounts
+  readonly anomalies: readonly DetectorAnomalies[]
   /** Null: it ended well. */
   readonly error: ConnectError | null
 }
@@ -88,7 +90,7 @@ export class Worker {
     const progress = this.#views.get(pipeline)?.progressOf(spec)
     const result = (error: ConnectError | null): FlowResult => {
       progress?.ended(false)
-      return { pipeline: pipeline.name, flow: spec.name, counts: stats.counts(), error }
+      return { pipeline: pipeline.name, flow: spec.name, counts: stats.counts(), anomalies: stats.anomalies, error }
     }
     const ids = { pipeline: pipeline.name, flow: spec.name }
     // flows are looked up by their promise below, which stands in the map only after this first turn

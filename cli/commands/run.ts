@@ -13,6 +13,7 @@ import { EXIT, exitCodeOf } from '../exit_codes'
 import type { Io } from '../io'
 import { formatWarning, loadFiles } from '../load'
 import { observe } from '../observe'
+import { anomalyLine, runResult } from '../run_result'
 import type * as Server from '../server'
 import { type RunningServices, type ServiceChange, startServices } from '../services'
 import { stateStores } from '../states'
@@ -190,6 +191,8 @@ async function printResult(
         `${v.view}: windows ${windows}, revisions ${revisions}, late ${late}, reopened ${reopened}${v.error ? ` (failed: ${v.error.code})` : ''}\n`,
       )
     }
+    const found = anomalyLine(result)
+    if (found) await io.err(`${found}\n`)
     return io.err(`${summary}\n`)
   }
   const error = failed[0]?.error ?? null
@@ -197,12 +200,7 @@ async function printResult(
     command: 'run',
     ok: failed.length === 0,
     summary,
-    result: {
-      flows: Object.fromEntries(result.flows.map(f => [f.flow, { ...f.counts, ...(f.error ? { error: f.error.code } : {}) }])),
-      views: Object.fromEntries(result.views.map(v => [v.view, { ...v.counts, ...(v.error ? { error: v.error.code } : {}) }])),
-      latency_ms: result.latency_ms,
-      services: Object.fromEntries(Object.entries(services?.addresses ?? {}).map(([name, address]) => [name, { address }])),
-    },
+    result: runResult(result, services?.addresses ?? {}),
     error: error && { ...errorPart(error), message: scrub(error.message) },
   })
 }

@@ -4,6 +4,7 @@ import type { Emitter } from '../events'
 import { anySignal, type RetryContext, retrying } from '../retry'
 import type { ViewSpec } from '../spec'
 import type { ClosingLog, PaneTotal, WindowStore } from './contracts'
+import { DueWindows } from './due_windows'
 import { closingsInOrder, endAtOrBefore, paneOf, pieces, type Windows, windowEnds, windowRecords } from './plan'
 import type { TableProgress } from './progress'
 
@@ -58,12 +59,17 @@ export class Finaliser {
   #changed = false
   #counts = { windows: 0, revisions: 0, late: 0, reopened: 0 }
   #pruned = NEVER
+  readonly #dueWindows: DueWindows
 
   constructor(options: FinaliserOptions) {
     this.#o = options
     this.#windows = options.view.window
+    this.#dueWindows = new DueWindows(options.clock)
     options.progress.listen({
-      changed: () => this.#notify(),
+      changed: () => {
+        this.#dueWindows.passed(endAtOrBefore(this.#reached(), this.#windows))
+        this.#notify()
+      },
       written: (earliest, behind) => this.#written(earliest, behind),
     })
   }
@@ -109,12 +115,12 @@ export class Finaliser {
   }
 
   async #loop(store: WindowStore, signal: AbortSignal): Promise<void> {
-    const { progress, view } = this.#o
+    const { progress } = this.#o
     for (let first = true; ; first = false) {
       this.#changed = false
       const { ended } = progress
-      const known = progress.watermark()
-      const watermark = known === null ? NEVER : known - view.delay
+      const watermark = this.#reached()
+      this.#dueWindows.passed(endAtOrBefore(watermark, this.#windows))
       if (ended ? progress.complete : first || this.#due(watermark)) {
         await retrying(this.#retry(signal), () =>
           this.#pass(store, ended ? Number.POSITIVE_INFINITY : watermark, first || ended, signal),
@@ -123,6 +129,12 @@ export class Finaliser {
       if (ended) return
       await this.#change(signal)
     }
+  }
+
+  /** The watermark of the view: that of its table less the delay. */
+  #reached(): number {
+    const known = this.#o.progress.watermark()
+    return known === null ? NEVER : known - this.#o.view.delay
   }
 
   #due(watermark: number): boolean {
@@ -248,6 +260,7 @@ export class Finaliser {
 
   #say(closed: number, revised: number, final: number, took_ms: number): void {
     const { pipeline, view, clock, events } = this.#o
+    const closing_ms = this.#dueWindows.closed(this.#closedTo)
     if (closed + revised + final === 0) return
     const lag_ms = Number.isFinite(this.#watermark) ? clock.now() - this.#watermark : 0
     events.emit('windows_finalised', {
@@ -259,6 +272,7 @@ export class Finaliser {
       took_ms,
       watermark_ms: this.#watermark,
       lag_ms,
+      closing_ms: closed > 0 ? closing_ms : null,
     })
   }
 

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import type { Kafka, KafkaMessage } from 'kafkajs'
 import { type Envelope, envelopeSchema } from '../../cli/envelope'
+import { type RunResult, runResultSchema } from '../../cli/run_result'
 import { otherClient } from './kafka'
 import { type Service, startClickHouse, startKafka, startRegistry } from './services'
 
@@ -100,25 +101,13 @@ export const envelopeOf = (outcome: Outcome): Envelope => {
   }
 }
 
-export interface FlowCounts {
-  readonly read: number
-  readonly written: number
-  readonly filtered: number
-  readonly dead_lettered: number
-  readonly restarts: number
-  readonly error?: string
-}
+export type FlowCounts = RunResult['flows'][string]
 
-export interface RunResult {
-  readonly flows: Readonly<Record<string, FlowCounts>>
-  readonly latency_ms: { readonly p50: number | null; readonly p99: number | null }
-  readonly services: Readonly<Record<string, { readonly address: string }>>
-}
-
+/** The result of a run, held against its committed schema. */
 export const runResult = (outcome: Outcome): RunResult => {
   const { result } = envelopeOf(outcome)
   if (result === null) throw new Error(`the run gave no result (${outcome.code}): ${outcome.stdout}\n${outcome.stderr}`)
-  return result as RunResult
+  return runResultSchema.parse(result)
 }
 
 /** The three services, and a folder for pipeline files; names are unique to this run, so that the services may be shared. */

@@ -36,14 +36,9 @@ interface Judge {
   readonly why: Explanation
   /** Columns of its features, of the batch in hand. */
   inputs: readonly Float64Array[]
-  /** What it said since the last `takeTallies`. */
-  tally: Tally
+  /** Scores given since the last `takeScores`. */
+  scores: number
 }
-
-/** Scores given, and verdicts by status. */
-export type Tally = { [K in 'scores' | Exclude<Status, 'normal'>]: number }
-
-const nothing = (): Tally => ({ scores: 0, raised: 0, revised: 0, retracted: 0, suppressed: 0 })
 
 /** Of a key: time of its latest point, end of its latest closed window, end of its latest learned window. */
 const [SEEN, CLOSED, LEARNED, WIDTH] = [0, 1, 2, 3]
@@ -85,18 +80,17 @@ export class LaneState {
         point: { key: 0, time: 0, row: 0, x: values() },
         why: { expected: values(), lower: values(), upper: values(), contribution: values() },
         inputs: [],
-        tally: nothing(),
+        scores: 0,
       }
     })
   }
 
-  /** What each detector said since the last call, for those that said anything. */
-  takeTallies(): readonly (readonly [detector: string, tally: Tally])[] {
+  /** How many scores each detector gave since the last call, for those that gave any. */
+  takeScores(): readonly (readonly [detector: string, scores: number])[] {
     return this.#judges.flatMap(judge => {
-      const { name, tally } = judge
-      if (Object.values(tally).every(n => n === 0)) return []
-      judge.tally = nothing()
-      return [[name, tally] as const]
+      const { name, scores } = judge
+      judge.scores = 0
+      return scores > 0 ? [[name, scores] as const] : []
     })
   }
 
@@ -212,7 +206,7 @@ export class LaneState {
       if (scores) {
         const raw = detector.score(point)
         const score = this.#score(judge, key, raw)
-        if (!Number.isNaN(score)) judge.tally.scores++
+        if (!Number.isNaN(score)) judge.scores++
         if (closes ? score >= this.#threshold.value : kind === KIND.revise) {
           this.#verdict(judge, score, closes, row, windows, batch, out)
         } else if (this.#options.emitAll && !Number.isNaN(score)) this.#emit(judge, 'normal', score, row, windows, batch, out)
@@ -260,8 +254,7 @@ export class LaneState {
   }
 
   #emit(judge: Judge, status: Status, score: number, row: number, windows: Windows, batch: Batch, out: AnomalyRows): void {
-    const { detector, why, point, name, tally } = judge
-    if (status !== 'normal') tally[status]++
+    const { detector, why, point, name } = judge
     const { plan } = this.#options
     detector.explain(point, why)
     const features = detector.features.map((feature, f) => {

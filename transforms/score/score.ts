@@ -89,7 +89,7 @@ scores meanwhile; alerts of windows that closed before are not revised. Records 
 
 Memory a key: 56 bytes and its name, and for each detector 48 bytes and what the detector says.`,
   config,
-  capabilities: { stateful: true, changes_rows: true },
+  capabilities: { stateful: true, changes_rows: true, finds_anomalies: true },
   examples: [
     {
       title: 'Windows of a view',
@@ -151,7 +151,7 @@ class Score implements Transform {
       if (!failed.has(row)) failed.set(row, context.reject(batch, row, error))
     })
     const { pipeline, flow, events } = this.#context
-    for (const [detector, tally] of lane.takeTallies()) events.emit('rows_scored', { pipeline, flow, detector, ...tally })
+    for (const [detector, scores] of lane.takeScores()) events.emit('rows_scored', { pipeline, flow, detector, scores })
     const { sources, columns } = out
     const { rows, raw } = batch
     const of = (from: Float64Array): Float64Array => Float64Array.from(sources, row => from[row])

@@ -1,38 +1,11 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Problem } from '../config/problem'
 import type { ConnectError } from '../runtime/errors'
+import type { envelopeSchema } from './envelope_schema'
+import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
-import { InvalidFiles } from './load'
 
-/** What every command prints with --json: one object on one line. The committed schema is generated from this. */
-export const envelopeSchema = z.strictObject({
-  command: z.string().describe('Name of the command.'),
-  ok: z.boolean(),
-  summary: z.string().describe('One sentence for a person.'),
-  result: z.unknown().describe('What the command found or did; null if it failed before it had anything.'),
-  error: z
-    .strictObject({
-      code: z.string().describe('A code of the error table.'),
-      message: z.string(),
-      hint: z.string(),
-      problems: z
-        .array(
-          z.strictObject({
-            code: z.string(),
-            file: z.string(),
-            line: z.int(),
-            column: z.int(),
-            path: z.string(),
-            message: z.string(),
-            hint: z.string(),
-          }),
-        )
-        .optional()
-        .describe('Every problem of a pipeline file, with its position.'),
-    })
-    .nullable(),
-})
-
+/** What every command prints with --json: see the schema. */
 export type Envelope = z.output<typeof envelopeSchema>
 
 export const printEnvelope = (io: Io, envelope: Envelope): Promise<void> => io.out(`${JSON.stringify(envelope)}\n`)

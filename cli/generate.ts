@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type Json, jsonSchema } from '../config/pipeline_schema'
 import { referencePage } from '../config/reference'
 import type { Registry } from '../runtime/registry'
-import { envelopeSchema } from './envelope'
+import { envelopeSchema } from './envelope_schema'
 import { builtInRegistry } from './registry'
 import { runResultSchema } from './run_result'
 

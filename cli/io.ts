@@ -10,6 +10,8 @@ export interface Io {
   err(text: string): Promise<void>
   readonly outIsTerminal: boolean
   readonly errIsTerminal: boolean
+  /** Of the terminal at stderr, as it is now; 80 by 24 where there is none. */
+  errSize(): { readonly columns: number; readonly rows: number }
   /** Calls back on SIGINT and SIGTERM until the returned function is called. */
   onSignal(callback: (signal: 'SIGINT' | 'SIGTERM') => void): () => void
   /** Ends the process at once. */

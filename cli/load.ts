@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { loadPipeline, readPluginList } from '../config/load'
-import { formatProblem, formatWarning, type Problem, type Warning } from '../config/problem'
+import { formatWarning, type Problem, type Warning } from '../config/problem'
 import { createScrubber } from '../config/secrets'
 import { ConnectError, ERRORS } from '../runtime/errors'
 import type { Registry } from '../runtime/registry'
 import type { PipelineSpec } from '../runtime/spec'
 import { checkStages } from '../runtime/stages'
+import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
 import { registryWith } from './registry'
 
@@ -15,23 +16,6 @@ export interface LoadedFiles {
   readonly registry: Registry
   readonly scrub: (text: string) => string
   readonly warnings: readonly Warning[]
-}
-
-/** Every problem of every file, thrown together. */
-export class InvalidFiles extends ConnectError {
-  constructor(readonly problems: readonly Problem[]) {
-    const files = new Set(problems.map(p => p.file)).size
-    super(
-      problems[0].code,
-      `${problems.length} problem${problems.length === 1 ? '' : 's'} in ${files} file${files === 1 ? '' : 's'}`,
-      { hint: problems[0].hint },
-    )
-  }
-
-  /** All problems as a person reads them. */
-  text(): string {
-    return this.problems.map(formatProblem).join('\n')
-  }
 }
 
 /** Loads pipeline files and folders (every `*.yaml` and `*.yml` in them, by name). Throws InvalidFiles, or C012 for a missing one. */

@@ -12,6 +12,7 @@ export function processIo(): Io {
     err: text => written(process.stderr, text),
     outIsTerminal: process.stdout.isTTY === true,
     errIsTerminal: process.stderr.isTTY === true,
+    errSize: () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 }),
     onSignal(callback) {
       process.on('SIGINT', callback)
       process.on('SIGTERM', callback)

@@ -1,18 +1,33 @@
 import { Command, type CommanderError, Option } from 'commander'
 import { asConnectError, type ConnectError } from '../runtime/errors'
-import { dev } from './commands/dev'
-import { plugins } from './commands/plugins'
-import { run } from './commands/run'
-import { schema } from './commands/schema'
-import { sql } from './commands/sql'
-import { tail } from './commands/tail'
-import { validate } from './commands/validate'
+import type * as Dev from './commands/dev'
+import type * as Plugins from './commands/plugins'
+import type * as Run from './commands/run'
+import type * as Schema from './commands/schema'
+import type * as Sql from './commands/sql'
+import type * as Status from './commands/status'
+import type * as Tail from './commands/tail'
+import type * as Top from './commands/top'
+import type * as Validate from './commands/validate'
 import { errorPart, printEnvelope } from './envelope'
 import { EXIT } from './exit_codes'
+import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
-import { InvalidFiles } from './load'
 import { usageError } from './usage'
 import { version } from './version'
+
+/** Loaded when asked for: most of a start is loading code, and what asks a worker or completes a word needs little of it. */
+const commands = {
+  dev: (): typeof Dev => require('./commands/dev'),
+  plugins: (): typeof Plugins => require('./commands/plugins'),
+  run: (): typeof Run => require('./commands/run'),
+  schema: (): typeof Schema => require('./commands/schema'),
+  sql: (): typeof Sql => require('./commands/sql'),
+  status: (): typeof Status => require('./commands/status'),
+  tail: (): typeof Tail => require('./commands/tail'),
+  top: (): typeof Top => require('./commands/top'),
+  validate: (): typeof Validate => require('./commands/validate'),
+}
 
 /** Runs `connect ARGUMENTS` and returns the exit code. Nothing is thrown: every error is printed, as the envelope under --json. */
 export async function connect(args: readonly string[], io: Io): Promise<number> {
@@ -60,6 +75,8 @@ type Perform = (name: string, json: boolean, command: () => Promise<number>) => 
 const json = (): Option => new Option('--json', 'print one JSON object instead of text')
 const data = (): Option => new Option('--data <dir>', 'folder for embedded services and positions').default('.connect')
 
+const url = (): Option => new Option('--url <url>', 'address of the worker, e.g. http://127.0.0.1:8083')
+
 const EXIT_CODES = `
 Exit codes: ${EXIT.ok} ok, ${EXIT.runtime} failed while running, ${EXIT.invalidInput} invalid file or option, ${EXIT.environment} service missing or refusing,
             ${EXIT.SIGINT} and ${EXIT.SIGTERM} cut short by a second signal.`
@@ -98,21 +115,23 @@ export function createProgram(io: Io, perform: Perform): Command {
     )
     .addOption(json())
     .addHelpText('after', RUN_EXAMPLES)
-    .action((files, options) => perform('run', options.json === true, () => run(files, options, io)))
+    .action((files, options) => perform('run', options.json === true, () => commands.run().run(files, options, io)))
 
   program
     .command('validate')
     .description('Check pipeline files and show every problem with its position. Opens no socket.')
     .argument('<file...>', 'pipeline files or folders')
     .addOption(json())
-    .action((files, options) => perform('validate', options.json === true, () => validate(files, options, io)))
+    .action((files, options) =>
+      perform('validate', options.json === true, () => commands.validate().validate(files, options, io)),
+    )
 
   program
     .command('plugins')
     .description('List the plugins, or print the reference page of one.')
     .argument('[name]', 'name of a plugin, as after `type:` in a pipeline file')
     .addOption(json())
-    .action((name, options) => perform('plugins', options.json === true, () => plugins(name, options, io)))
+    .action((name, options) => perform('plugins', options.json === true, () => commands.plugins().plugins(name, options, io)))
 
   program
     .command('schema')
@@ -120,7 +139,9 @@ export function createProgram(io: Io, perform: Perform): Command {
     .argument('[file]', 'pipeline file')
     .argument('[flow]', 'one flow of it')
     .addOption(json())
-    .action((file, flow, options) => perform('schema', options.json === true, () => schema(file, flow, options, io)))
+    .action((file, flow, options) =>
+      perform('schema', options.json === true, () => commands.schema().schema(file, flow, options, io)),
+    )
 
   program
     .command('sql')
@@ -130,7 +151,9 @@ export function createProgram(io: Io, perform: Perform): Command {
     .option('--connection <name>', 'which ClickHouse, where the file has several')
     .addOption(data())
     .addOption(json())
-    .action((file, statement, options) => perform('sql', options.json === true, () => sql(file, statement, options, io)))
+    .action((file, statement, options) =>
+      perform('sql', options.json === true, () => commands.sql().sql(file, statement, options, io)),
+    )
 
   program
     .command('tail')
@@ -143,14 +166,33 @@ export function createProgram(io: Io, perform: Perform): Command {
     .option('--value <format>', 'format of the values, where the file does not say')
     .addOption(data())
     .addOption(json())
-    .action((file, topic, options) => perform('tail', options.json === true, () => tail(file, topic, options, io)))
+    .action((file, topic, options) =>
+      perform('tail', options.json === true, () => commands.tail().tail(file, topic, options, io)),
+    )
+
+  program
+    .command('status')
+    .description('Show what the running workers do: flows, views, detectors, services. Ends with 1 if a flow has failed.')
+    .addOption(url())
+    .addOption(data())
+    .addOption(json())
+    .action(options => perform('status', options.json === true, () => commands.status().status(options, io)))
+
+  program
+    .command('top')
+    .description('Show the live table of a running worker, until Ctrl-C.')
+    .addOption(url())
+    .addOption(new Option('--every <duration>', 'how often the worker is asked').default('500ms'))
+    .option('--count <n>', 'stop after so many looks')
+    .addOption(data())
+    .action(options => perform('top', false, () => commands.top().top(options, io)))
 
   program
     .command('dev')
     .description('Run the embedded ClickHouse, Kafka broker and schema registry in the foreground and print their addresses.')
     .addOption(data())
     .addOption(json())
-    .action(options => perform('dev', options.json === true, () => dev(options, io)))
+    .action(options => perform('dev', options.json === true, () => commands.dev().dev(options, io)))
 
   return program
 }

@@ -3,21 +3,23 @@ import { systemClock } from '../../runtime/clock'
 import { ConnectError } from '../../runtime/errors'
 import type { Emitter, Level } from '../../runtime/events'
 import { parseDuration } from '../../runtime/fields'
-import type { Status } from '../../runtime/status'
 import { StatusBoard } from '../../runtime/status_board'
-import { Worker, type WorkerResult } from '../../runtime/worker'
+import { Worker } from '../../runtime/worker'
 import { chaosHooks } from '../chaos'
 import { embeddedServices, refuseEmbedded, withAddresses } from '../embed'
-import { errorPart, printEnvelope } from '../envelope'
-import { EXIT, exitCodeOf } from '../exit_codes'
+import { exitCodeOf } from '../exit_codes'
 import type { Io } from '../io'
+import { plainLine } from '../live/lines'
+import { liveTable } from '../live/table'
 import { formatWarning, loadFiles } from '../load'
 import { observe } from '../observe'
-import { anomalyLine, runResult } from '../run_result'
+import { printResult } from '../print_result'
 import type * as Server from '../server'
 import { type RunningServices, type ServiceChange, startServices } from '../services'
 import { stateStores } from '../states'
+import { stopOnSignals } from '../stop'
 import { version } from '../version'
+import { announceWorker } from '../workers'
 
 export interface RunOptions {
   readonly for?: string
@@ -34,13 +36,16 @@ const DEFAULT_LISTEN = '127.0.0.1:8083'
 const REPORT_EVERY_MS = 10_000
 
 /** `connect run FILE...`: runs every flow of every file until it is stopped, or to the end of what is there. Returns the exit code. */
-export async function run(files: readonly string[], options: RunOptions, io: Io): Promise<number> {
+export async function run(files: readonly string[], options: RunOptions, terminal: Io): Promise<number> {
   const duration = options.for === undefined ? null : parseDuration(options.for)
   if (options.for !== undefined && duration === null)
     throw new ConnectError('C019_USAGE', `--for ${options.for}: expected a duration such as 30s or 5m`)
-  const { pipelines, registry, scrub, warnings } = await loadFiles(files, io)
-  for (const warning of warnings) await io.err(`${formatWarning(warning)}\n`)
+  const { pipelines, registry, scrub, warnings } = await loadFiles(files, terminal)
+  for (const warning of warnings) await terminal.err(`${formatWarning(warning)}\n`)
   const board = new StatusBoard(systemClock, version())
+  // a table would tear a log for collectors apart
+  const table = options.json || options.logFormat === 'json' ? null : liveTable(terminal, () => board.status())
+  const io = table?.io ?? terminal
   const { events, metrics } = observe(io, { level: options.logLevel, format: options.logFormat }, scrub, board)
   const dataDir = path.resolve(io.cwd, options.data)
   const stop = stopOnSignals(io)
@@ -49,6 +54,7 @@ export async function run(files: readonly string[], options: RunOptions, io: Io)
   let services: RunningServices | null = null
   let server: Server.StatusServer | null = null
   let report: NodeJS.Timeout | null = null
+  let forget: (() => Promise<void>) | null = null
   try {
     const need = embeddedServices(pipelines, registry)
     if (need.size > 0) {
@@ -73,59 +79,22 @@ export async function run(files: readonly string[], options: RunOptions, io: Io)
       abort: stop.aborting,
     })
     server = await listen(options.listen, { metrics, health: () => worker.health(), status: () => board.status() }, io)
-    if (!options.json) report = setInterval(() => void io.err(`${statusLine(board.status())}\n`), REPORT_EVERY_MS)
+    if (server) forget = await announceWorker(dataDir, { address: server.address, pipelines: pipelines.map(p => p.name) })
+    if (!options.json && !table) report = setInterval(() => void io.err(`${plainLine(board.status())}\n`), REPORT_EVERY_MS)
     stop.limit(Math.max(...pipelines.map(p => p.shutdownTimeout)))
     const result = await worker.run()
-    await printResult(result, services, options, io, scrub)
+    await table?.close()
+    await printResult(result, services, options, terminal, scrub)
     return exitCodeOf([...result.flows, ...result.views].flatMap(r => (r.error ? [r.error] : [])))
   } finally {
     if (timer) clearTimeout(timer)
     if (report) clearInterval(report)
+    await table?.close()
+    await forget?.()
     await server?.close()
     await states.close()
     await services?.stop()
     stop.release()
-  }
-}
-
-interface Stop {
-  readonly draining: AbortSignal
-  readonly aborting: AbortSignal
-  drain(reason: string): void
-  /** From now on a drain that takes longer than this many milliseconds is cut short. */
-  limit(ms: number): void
-  release(): void
-}
-
-/** The first signal stops reading and drains; a second ends the process at once, which loses nothing. */
-function stopOnSignals(io: Io): Stop {
-  const draining = new AbortController()
-  const aborting = new AbortController()
-  let limit = 30_000
-  let deadline: NodeJS.Timeout | null = null
-  const drain = (reason: string): void => {
-    if (draining.signal.aborted) return
-    draining.abort(new ConnectError('R003_ABORTED', reason))
-    deadline = setTimeout(
-      () => aborting.abort(new ConnectError('R004_SHUTDOWN_TIMEOUT', `not finished after ${limit / 1000} s`)),
-      limit,
-    )
-  }
-  const off = io.onSignal(signal => {
-    if (draining.signal.aborted) io.exit(EXIT[signal])
-    drain(`stopped by ${signal}`)
-  })
-  return {
-    draining: draining.signal,
-    aborting: aborting.signal,
-    drain,
-    limit: ms => {
-      limit = ms
-    },
-    release: () => {
-      off()
-      if (deadline) clearTimeout(deadline)
-    },
   }
 }
 
@@ -153,54 +122,9 @@ async function listen(
   }
 }
 
-const statusLine = ({ flows }: Status): string =>
-  flows
-    .map(f => `${f.flow}: read ${f.read}, written ${f.written}, filtered ${f.filtered}, dead-lettered ${f.dead_lettered}`)
-    .join('; ')
-
 /** What an embedded service does while it is used. */
 function tell({ service, kind, pid, address }: ServiceChange, events: Emitter): void {
   if (kind === 'restarted') events.emit('service_started', { service, address })
   else if (kind === 'exited') events.emit('service_stopped', { service, reason: `process ${pid} ended` })
   else events.emit('service_stopped', { service, reason: 'it cannot be started again; see its log in the data folder' })
-}
-
-async function printResult(
-  result: WorkerResult,
-  services: RunningServices | null,
-  options: RunOptions,
-  io: Io,
-  scrub: (text: string) => string,
-): Promise<void> {
-  const failed = [...result.flows, ...result.views].filter(f => f.error)
-  const written = result.flows.reduce((n, f) => n + f.counts.written, 0)
-  const summary =
-    failed.length === 0
-      ? `${result.flows.length} flow(s) ended well, ${written} records written`
-      : `${failed.length} of ${result.flows.length + result.views.length} flow(s) and view(s) failed`
-  if (!options.json) {
-    for (const f of result.flows) {
-      const { read, written, filtered, dead_lettered, restarts } = f.counts
-      await io.err(
-        `${f.flow}: read ${read}, written ${written}, filtered ${filtered}, dead-lettered ${dead_lettered}, restarts ${restarts}${f.error ? ` (failed: ${f.error.code})` : ''}\n`,
-      )
-    }
-    for (const v of result.views) {
-      const { windows, revisions, late, reopened } = v.counts
-      await io.err(
-        `${v.view}: windows ${windows}, revisions ${revisions}, late ${late}, reopened ${reopened}${v.error ? ` (failed: ${v.error.code})` : ''}\n`,
-      )
-    }
-    const found = anomalyLine(result)
-    if (found) await io.err(`${found}\n`)
-    return io.err(`${summary}\n`)
-  }
-  const error = failed[0]?.error ?? null
-  await printEnvelope(io, {
-    command: 'run',
-    ok: failed.length === 0,
-    summary,
-    result: runResult(result, services?.addresses ?? {}),
-    error: error && { ...errorPart(error), message: scrub(error.message) },
-  })
 }

@@ -23,6 +23,7 @@ export function collectingIo(env: Readonly<Record<string, string>> = {}): { io: 
     },
     outIsTerminal: false,
     errIsTerminal: false,
+    errSize: () => ({ columns: 80, rows: 24 }),
     onSignal: () => () => {},
     exit: code => {
       throw new Error(`exit ${code}`)

@@ -1,4 +1,4 @@
-import { envelopeSchema } from '../../../cli/envelope'
+import { envelopeSchema } from '../../../cli/envelope_schema'
 import { inProcess } from '../../support/in_process'
 
 /** A wrong command line is an error like all others: exit code 2, what was probably meant, and the envelope under --json. */

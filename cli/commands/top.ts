@@ -1,0 +1,66 @@
+import { ConnectError } from '../../runtime/errors'
+import { parseDuration } from '../../runtime/fields'
+import type { Status } from '../../runtime/status'
+import { EXIT } from '../exit_codes'
+import type { Io } from '../io'
+import { statusLines } from '../live/lines'
+import { liveTable } from '../live/table'
+import { fetchStatus, type WorkerOptions, workerAddresses } from '../worker_client'
+
+export interface TopOptions extends WorkerOptions {
+  readonly every: string
+  /** Stop after so many looks. */
+  readonly count?: string
+}
+
+/**
+ * `connect top`: the live table of a running worker, from another terminal, until Ctrl-C or the worker ends. Without a terminal each
+ * look is printed below the last. Returns the exit code.
+ */
+export async function top(options: TopOptions, io: Io): Promise<number> {
+  const every = parseDuration(options.every)
+  if (every === null || every < 100)
+    throw new ConnectError('C019_USAGE', `--every ${options.every}: expected a duration of at least 100ms`)
+  const looks = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count)
+  if (options.count !== undefined && (!Number.isInteger(looks) || looks < 1))
+    throw new ConnectError('C019_USAGE', `--count ${options.count}: expected a whole number above 0`)
+  const [address] = workerAddresses(options, io)
+  const stop = new AbortController()
+  const off = io.onSignal(() => stop.abort())
+  let latest: Status | null = null
+  const table = liveTable(io, () => latest)
+  try {
+    for (let look = 1; !stop.signal.aborted; look++) {
+      try {
+        latest = await fetchStatus(address, stop.signal)
+      } catch (error) {
+        if (stop.signal.aborted) break
+        // a worker that was seen has ended, which is no error of this command
+        if (latest === null) throw error
+        await table?.close('picture')
+        await io.err(`the worker at ${address} has ended\n`)
+        return EXIT.ok
+      }
+      if (!table) await io.out(`${statusLines(latest, { width: 120, color: false }).join('\n')}\n\n`)
+      if (look >= looks) break
+      await pause(every, stop.signal)
+    }
+    return EXIT.ok
+  } finally {
+    off()
+    await table?.close('picture')
+  }
+}
+
+/** Resolves after a while or when the signal aborts. */
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+    if (signal.aborted) done()
+  })

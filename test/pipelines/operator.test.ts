@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { count, rate } from '../../cli/live/format'
+import { statusLines } from '../../cli/live/lines'
+import type { FlowStatus, Status } from '../../runtime/status'
+import { type Bench, CONNECTIONS, connect, envelopeOf, type Outcome, type RunningConnect, startBench } from '../support/connect'
+
+/** What an operator sees of a running worker, held against its metrics. */
+
+let bench: Bench
+let run: RunningConnect
+let at: string
+const COUNT = 500
+const NAMES = ['north', 'south', 'west']
+
+/** One file of three: a producer, two tables with a view, and a flow with a long name. Four flows. */
+const pipeline = (name: string): string => `name: ${bench.unique(name)}
+${CONNECTIONS}
+flows:
+  make:
+    source:
+      type: generate
+      count: ${COUNT}
+      start: 2024-01-01T00:00:00Z
+      interval: 1s
+      keys: {column: device, count: 5, prefix: d-}
+      fields: {id: {type: sequence}, v: {type: uniform, min: 0, max: 100}, api_token: {type: choice, of: [very-secret]}}
+    sink: {type: kafka, topic: {name: ${bench.unique(name)}, partitions: 2}, key: [device], value: avro}
+  ingest:
+    source: {type: kafka, topics: [${bench.unique(name)}], value: avro}
+    transforms:
+      - {type: filter, if: id >= 100}
+      - {type: rename, fields: {v: value}}
+    sink: {type: clickhouse, table: ${name}, time: ts, order_by: [id]}
+  archive-with-a-name-that-is-longer-than-its-column:
+    source: {type: kafka, topics: [${bench.unique(name)}], value: avro}
+    sink: {type: clickhouse, table: ${name}_archive, order_by: [id]}
+  forward:
+    source: {type: kafka, topics: [${bench.unique(name)}], value: avro}
+    sink: {type: kafka, topic: ${bench.unique(name)}-forward, value: avro}
+views:
+  ${name}_1m: {from: ${name}, size: 1m, keys: [device], columns: {n: count()}, delay: 0s, lateness: 10s}
+`
+
+const fetchStatus = async (): Promise<Status> => (await (await fetch(`${at}/api/status`)).json()) as Status
+const data = (): readonly string[] => ['--data', path.join(bench.folder, 'data')]
+const command = (...args: readonly string[]): Promise<Outcome> =>
+  connect(args, { env: { ...bench.env, TERM: 'xterm' }, cwd: bench.folder })
+
+beforeAll(async () => {
+  bench = await startBench()
+  const files = NAMES.map(name => bench.file(`${name}.yaml`, pipeline(name)))
+  run = bench.startRun(files[0], files.slice(1))
+  // the address stands in the data folder, which is how the commands find it
+  let found: string | undefined
+  while (found === undefined) {
+    const outcome = await command('status', '--json', ...data())
+    if (outcome.code === 0) found = (envelopeOf(outcome).result as { workers: readonly { url: string }[] }).workers[0].url
+    else if (run.child.exitCode !== null) throw new Error((await run.ended).stderr)
+  }
+  at = found
+  const settled = (s: Status): boolean => {
+    const records = s.flows.every(f => f.written + f.filtered === COUNT && (f.lag === 0 || f.state === 'finished'))
+    return records && s.views.every(v => v.windows > 0)
+  }
+  let status = await fetchStatus()
+  while (!settled(status)) status = await fetchStatus()
+})
+afterAll(async () => {
+  run?.child.kill('SIGTERM')
+  await run?.ended
+  await bench?.stop()
+})
+
+/** `name{labels} value` of the Prometheus text as one number; several lines are added up. */
+function metric(text: string, name: string, labels: Readonly<Record<string, string>>): number {
+  let sum = 0
+  for (const [, found, value] of text.matchAll(new RegExp(`^olap_connect_${name}\\{([^}]*)\\} (\\S+)$`, 'gm'))) {
+    if (Object.entries(labels).every(([key, v]) => found.includes(`${key}="${v}"`))) sum += Number(value)
+  }
+  return sum
+}
+
+/** Status and metrics of one moment: nothing moved between two looks at the status. */
+async function bothAtOnce(): Promise<{ status: Status; metrics: string }> {
+  for (;;) {
+    const status = await fetchStatus()
+    const metrics = await (await fetch(`${at}/metrics`)).text()
+    const after = await fetchStatus()
+    const { now: _, ...before } = status
+    const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+    if (same(before.flows, after.flows)) return { status, metrics }
+  }
+}
+
+test('three files and twelve flows: every number of the table is that of the metrics, and it fits 80 columns', async () => {
+  const { status, metrics } = await bothAtOnce()
+  expect(status.flows).toHaveLength(12)
+  const lines = statusLines(status, { width: 80, color: false })
+  expect(Math.max(...lines.map(l => l.length))).toBeLessThanOrEqual(80)
+  // flow rows in order: name, state, then figures
+  const rows = lines.filter(l => /^ {2}\S+ +(run|done|start|wait)/.test(l)).map(l => l.trim().split(/ +/))
+  expect(rows.length).toBeGreaterThanOrEqual(12)
+  const checked = status.flows.map((f: FlowStatus, i) => {
+    const labels = { pipeline: f.pipeline, flow: f.flow }
+    const [, state, read, lag, batch, , , written, dead] = rows[i]
+    expect(f.read).toBe(metric(metrics, 'records_read_total', labels))
+    expect(f.batches).toBe(metric(metrics, 'batches_total', labels))
+    expect(f.latency_ms.p50).toBeCloseTo(metric(metrics, 'recent_latency_seconds', { ...labels, quantile: '0.5' }) * 1000)
+    expect(f.latency_ms.p99).toBeCloseTo(metric(metrics, 'recent_latency_seconds', { ...labels, quantile: '0.99' }) * 1000)
+    expect({ state, read, lag, batch, written, dead }).toEqual({
+      state: metric(metrics, 'flow_up', labels) === 1 ? 'run' : 'done',
+      read: rate(metric(metrics, 'read_rate', labels)),
+      lag: count(metric(metrics, 'lag_records', labels)),
+      batch: count(metric(metrics, 'recent_batch_rows', labels)),
+      written: count(metric(metrics, 'records_written_total', labels), 7),
+      dead: count(metric(metrics, 'records_dead_lettered_total', labels)),
+    })
+    return f.written
+  })
+  expect(checked.sort((a, b) => a - b)).toEqual([...Array(3).fill(COUNT - 100), ...Array(9).fill(COUNT)])
+  for (const v of status.views) {
+    const labels = { pipeline: v.pipeline, view: v.view }
+    expect(v.windows).toBe(metric(metrics, 'windows_total', { ...labels, kind: 'close' }))
+    expect(v.revised).toBe(metric(metrics, 'windows_total', { ...labels, kind: 'revise' }))
+    expect(v.late).toBe(metric(metrics, 'records_late_total', labels))
+    expect((v.watermark_ms ?? 0) / 1000).toBe(metric(metrics, 'view_watermark_seconds', labels))
+    expect(lines.find(l => l.trim().startsWith(v.view))).toContain(` ${v.windows} `)
+  }
+  expect(status.services.map(s => [s.service, s.state]).sort()).toEqual([
+    ['clickhouse', 'up'],
+    ['kafka', 'up'],
+    ['schema_registry', 'unknown'],
+  ])
+})
+
+test('status: the same for a person and as an envelope; without a worker it says so with exit code 3', async () => {
+  const text = await command('status', ...data())
+  expect(text).toMatchObject({ code: 0, stderr: '' })
+  for (const name of NAMES) expect(text.stdout).toContain(bench.unique(name))
+  expect(text.stdout).toContain(`${at}/metrics`)
+  const json = envelopeOf(await command('status', '--json', '--url', at))
+  expect(json).toMatchObject({ command: 'status', ok: true, summary: '1 worker(s) with 12 flow(s), none failed' })
+  const none = await command('status', '--data', path.join(bench.folder, 'nowhere'))
+  expect(none.code).toBe(3)
+  expect(none.stderr).toMatch(/^E001_UNREACHABLE: no worker runs with the data folder .*\n.*connect run FILE/)
+  const elsewhere = await command('status', '--url', bench.clickhouse.address)
+  expect(elsewhere.code).toBe(3)
+  expect(elsewhere.stderr).toContain('is no worker')
+})
+
+test('top: one look below the other where there is no terminal', async () => {
+  const outcome = await command('top', '--count', '2', '--every', '100ms', ...data())
+  expect(outcome).toMatchObject({ code: 0, stderr: '' })
+  expect(outcome.stdout.match(/12 flow\(s\)/g)).toHaveLength(2)
+  expect((await command('top', '--every', 'often', ...data())).code).toBe(2)
+})
+
+test('on a terminal the run draws a table below its log', async () => {
+  const file = bench.file('tty.yaml', pipeline('tty'))
+  const main = path.resolve(__dirname, '../../dist/cli/main.js')
+  const args = ['run', file, '--until-caught-up', '--listen', 'off', ...data()]
+  // a terminal as `script` of util-linux makes it
+  const line = ['node', main, ...args].map(a => `'${a}'`).join(' ')
+  const child = spawn('script', ['-qec', `stty cols 80 rows 40; ${line}`, '/dev/null'], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, TERM: 'xterm', ...bench.env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let out = ''
+  child.stdout.on('data', chunk => {
+    out += chunk
+  })
+  const code = await new Promise(resolve => child.on('close', resolve))
+  expect(code).toBe(0)
+  expect(out).toContain('A\r\u001b[0J')
+  expect(out).toMatch(/flow +state rows\/s +lag/)
+  expect(out).toContain('100%')
+  expect(out.trimEnd().split('\r\n').at(-1)).toMatch(/^4 flow\(s\) ended well/)
+})

@@ -30,21 +30,26 @@ export async function withPipeline<T>(file: string, data: string, io: Io, use: (
   const services = need.size > 0 ? await startServices({ data: dataDir, need, signal: stop.signal }) : null
   try {
     const [pipeline] = withAddresses(pipelines, registry, services?.addresses ?? {})
-    const context = (connection: string, name: string): PluginContext => ({
-      pipeline: pipeline.name,
-      flow: name,
-      connection: pipeline.connections[connection]?.config,
-      connectionName: connection,
-      lanes: 1,
-      baseDir: pipeline.baseDir,
-      dataDir,
-      clock: systemClock,
-      events: silent,
-      memory: 64 * 1024 ** 2,
-    })
+    const context = contextsOf(pipeline, dataDir)
     return await use({ pipeline, registry, scrub, signal: stop.signal, context })
   } finally {
     off()
     await services?.stop()
   }
 }
+
+/** Contexts for plugins of a pipeline that are used outside its flows. */
+export const contextsOf =
+  (pipeline: PipelineSpec, dataDir: string) =>
+  (connection: string, name: string): PluginContext => ({
+    pipeline: pipeline.name,
+    flow: name,
+    connection: pipeline.connections[connection]?.config,
+    connectionName: connection,
+    lanes: 1,
+    baseDir: pipeline.baseDir,
+    dataDir,
+    clock: systemClock,
+    events: silent,
+    memory: 64 * 1024 ** 2,
+  })

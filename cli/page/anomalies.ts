@@ -1,0 +1,84 @@
+import { z } from 'zod'
+
+/** Rows that are kept: the latest by window end. */
+export const MOST_ANOMALIES = 1_000
+/** Work is saved by letting a few more gather before the oldest go. */
+const SLACK = 250
+
+const number = z.number().nullable()
+const moment = z.string().transform(text => Date.parse(text))
+
+/** A record of an anomalies topic as `rowJson` writes it; see `transforms/score/anomaly.ts`. */
+const record = z.object({
+  id: z.string(),
+  pipeline: z.string(),
+  flow: z.string(),
+  view: z.string(),
+  detector: z.string(),
+  key: z.record(z.string(), z.string().nullable()),
+  window_start: moment,
+  window_end: moment,
+  features: z.record(
+    z.string(),
+    z.object({ value: number, expected: number, lower: number, upper: number, contribution: number }),
+  ),
+  score: z.number(),
+  severity: z.enum(['none', 'warning', 'critical']),
+  status: z.enum(['raised', 'revised', 'retracted', 'suppressed', 'normal']),
+  rev: z.number(),
+  detected_at: moment,
+})
+
+/** Moments are milliseconds since 1970. */
+export type AnomalyRow = z.output<typeof record>
+
+/** The record, or null for one that is no anomaly record. */
+export function anomalyOf(json: string): AnomalyRow | null {
+  const parsed = record.safeParse(JSON.parse(json))
+  return parsed.success ? parsed.data : null
+}
+
+/** True for a verdict that says: something is wrong there. */
+export const stands = (a: AnomalyRow): boolean => a.status === 'raised' || a.status === 'revised'
+
+/** The latest verdict of each window, for the latest windows. A record read twice changes nothing. */
+export class AnomalyList {
+  readonly #rows = new Map<string, AnomalyRow>()
+  readonly #listeners = new Set<(row: AnomalyRow) => void>()
+  /** Windows older than this have been let go and do not come back. */
+  #oldest = Number.NEGATIVE_INFINITY
+  /** Sorted on demand. */
+  #sorted: readonly AnomalyRow[] | null = null
+
+  add(row: AnomalyRow): void {
+    const id = `${row.pipeline}|${row.flow}|${row.id}`
+    const known = this.#rows.get(id)
+    if (row.window_end < this.#oldest || (known && known.rev > row.rev)) return
+    // an `emit: all` topic holds verdicts on normal windows too; they only matter where they take an alarm back
+    if (row.status === 'normal' && !known) return
+    this.#rows.set(id, row)
+    this.#sorted = null
+    if (this.#rows.size >= MOST_ANOMALIES + SLACK) this.#prune()
+    for (const listener of this.#listeners) listener(row)
+  }
+
+  /** Latest first, at most MOST_ANOMALIES. */
+  latest(): readonly AnomalyRow[] {
+    this.#sorted ??= [...this.#rows.values()].sort((a, b) => b.window_end - a.window_end || b.score - a.score)
+    return this.#sorted.slice(0, MOST_ANOMALIES)
+  }
+
+  /** Calls back with each verdict that is new or changed, until the returned function is called. */
+  onChange(listener: (row: AnomalyRow) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #prune(): void {
+    const kept = this.latest()
+    this.#oldest = kept[kept.length - 1].window_end
+    this.#rows.clear()
+    for (const row of kept) this.#rows.set(`${row.pipeline}|${row.flow}|${row.id}`, row)
+    this.#sorted = null
+  }
+}

@@ -1,0 +1,122 @@
+import { asConnectError } from '../../runtime/errors'
+import type { Registry } from '../../runtime/registry'
+import type { FlowSpec, PipelineSpec } from '../../runtime/spec'
+import { contextsOf } from '../session'
+import { followTopic } from '../topic_reader'
+import { AnomalyList, anomalyOf } from './anomalies'
+
+/** Offsets that are read back: more than the rows kept, because revisions and transaction markers take some. */
+const BACK = 4_000
+/** Where verdicts on normal windows stand between the anomalies. */
+const BACK_AMONG_ALL = 100_000
+const RETRY_MS = 2_000
+
+/** A topic in which a flow of a pipeline tells anomalies. */
+interface AnomalyTopic {
+  readonly pipeline: PipelineSpec
+  readonly flow: string
+  readonly connection: string
+  readonly topic: string
+  readonly back: number
+}
+
+export interface FeedState {
+  readonly pipeline: string
+  readonly flow: string
+  readonly topic: string
+  /** `waiting`: the topic cannot be read at the moment; `error` says why. */
+  readonly state: 'reading' | 'live' | 'waiting'
+  readonly error: string | null
+}
+
+export interface FeedOptions {
+  readonly pipelines: readonly PipelineSpec[]
+  readonly registry: Registry
+  readonly dataDir: string
+  readonly scrub: (text: string) => string
+}
+
+/**
+ * Anomalies as every other reader of their topics sees them: committed, from all workers, the same after a restart. Reading begins
+ * with the first look at the page and costs nothing before.
+ */
+export class AnomalyFeed {
+  readonly list = new AnomalyList()
+  readonly #options: FeedOptions
+  readonly #topics: readonly AnomalyTopic[]
+  readonly #states = new Map<AnomalyTopic, Pick<FeedState, 'state' | 'error'>>()
+  readonly #stop = new AbortController()
+  #following: Promise<unknown> | null = null
+
+  constructor(options: FeedOptions) {
+    this.#options = options
+    this.#topics = options.pipelines.flatMap(p => p.flows.flatMap(f => anomalyTopic(p, f)))
+  }
+
+  /** Begins to read, if nobody did yet. */
+  start(): void {
+    this.#following ??= Promise.all(this.#topics.map(t => this.#follow(t)))
+  }
+
+  states(): readonly FeedState[] {
+    return this.#topics.map(t => {
+      const { state, error } = this.#states.get(t) ?? { state: 'reading', error: null }
+      return { pipeline: t.pipeline.name, flow: t.flow, topic: t.topic, state, error }
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#following
+  }
+
+  async #follow(at: AnomalyTopic): Promise<void> {
+    const { registry, dataDir, scrub } = this.#options
+    const { signal } = this.#stop
+    const { pipeline, connection, topic, back } = at
+    const open = { pipeline, registry, signal, context: contextsOf(pipeline, dataDir) }
+    while (!signal.aborted) {
+      try {
+        const caughtUp = (): void => void this.#states.set(at, { state: 'live', error: null })
+        await followTopic(open, { connection, topic, from: back, value: null, bounded: false, caughtUp }, async json => {
+          const row = anomalyOf(json)
+          if (row) this.list.add(row)
+          return !signal.aborted
+        })
+      } catch (thrown) {
+        const { code, message } = asConnectError(thrown)
+        this.#states.set(at, { state: 'waiting', error: scrub(`${code}: ${message}`) })
+      }
+      await pause(RETRY_MS, signal)
+    }
+  }
+}
+
+function anomalyTopic(pipeline: PipelineSpec, { name, transforms, sink }: FlowSpec): readonly AnomalyTopic[] {
+  const score = transforms.find(t => t.type === 'score')
+  if (!score || sink.type !== 'kafka' || sink.connection === null) return []
+  const { topic } = sink.config as { readonly topic: string | { readonly name: string } }
+  const { emit } = score.config as { readonly emit: 'anomalies' | 'all' }
+  return [
+    {
+      pipeline,
+      flow: name,
+      connection: sink.connection,
+      topic: typeof topic === 'string' ? topic : topic.name,
+      back: emit === 'all' ? BACK_AMONG_ALL : BACK,
+    },
+  ]
+}
+
+/** Resolves after the time, or when the signal aborts. */
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    if (signal.aborted) return resolve()
+    const timer = setTimeout(done, ms)
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done, { once: true })
+  })

@@ -1,0 +1,230 @@
+import type { FlowStatus, Status } from '../../runtime/status'
+import { type AnomalyRow, stands } from './anomalies'
+import type { FeedState } from './anomaly_feed'
+
+export type VerdictLevel = 'ok' | 'warning' | 'critical'
+
+/** One thing that is wrong, and where. */
+export interface Finding {
+  readonly level: Exclude<VerdictLevel, 'ok'>
+  readonly kind: 'flow' | 'view' | 'service' | 'anomaly' | 'feed'
+  readonly pipeline: string
+  /** Name of the flow, view or service. */
+  readonly name: string
+  /** Values of the key columns of an anomaly, else null. */
+  readonly key: readonly string[] | null
+  /** One sentence. */
+  readonly text: string
+}
+
+export interface Verdict {
+  readonly level: VerdictLevel
+  /** A few words: what is wrong, or that nothing is. */
+  readonly headline: string
+  readonly detail: string
+  /** The worst first. */
+  readonly findings: readonly Finding[]
+}
+
+export interface Observed {
+  readonly status: Status
+  /** Latest first. */
+  readonly anomalies: readonly AnomalyRow[]
+  readonly feeds: readonly FeedState[]
+  /** Records set aside lately, by `pipeline/flow`. */
+  readonly deadLetters: ReadonlyMap<string, number>
+}
+
+/** How long an anomaly or a dead letter counts as something that is wrong now. */
+export const NOW_MS = 15 * 60_000
+/** A backlog that takes longer than this to read, at the rate of the moment, is worth a word. */
+const SLOW_MS = 60_000
+/** A backlog below this is what lies between two batches. */
+const LEAST_LAG = 1_000
+
+/** What a person must know first. Pure: the same observations give the same verdict. */
+export function verdictOf(observed: Observed): Verdict {
+  const { status } = observed
+  const findings = [
+    ...flowFindings(observed),
+    ...status.views.flatMap((v): Finding[] =>
+      v.state === 'failed'
+        ? [finding('critical', 'view', v.pipeline, v.view, `view ${v.view} has stopped${because(v.problem)}`)]
+        : [],
+    ),
+    ...status.services.flatMap((s): Finding[] =>
+      s.state === 'unreachable'
+        ? [
+            finding(
+              'critical',
+              'service',
+              s.pipelines[0] ?? '',
+              s.service,
+              `${serviceName(s.service)} at ${s.address} does not answer`,
+            ),
+          ]
+        : [],
+    ),
+    ...anomalyFindings(observed),
+    ...observed.feeds.flatMap((f): Finding[] =>
+      f.state === 'waiting' && status.flows.some(x => x.pipeline === f.pipeline && x.flow === f.flow && x.state === 'running')
+        ? [finding('warning', 'feed', f.pipeline, f.flow, `anomalies of ${f.flow} cannot be read from ${f.topic} at the moment`)]
+        : [],
+    ),
+  ].sort((a, b) => rank(a) - rank(b))
+  const [worst] = findings
+  if (!worst) return quiet(status)
+  const others = findings.length - 1
+  return {
+    level: worst.level,
+    headline: headlineOf(findings),
+    detail: worst.text + (others > 0 ? `; and ${others} more` : ''),
+    findings,
+  }
+}
+
+const finding = (
+  level: Finding['level'],
+  kind: Finding['kind'],
+  pipeline: string,
+  name: string,
+  text: string,
+  key: Finding['key'] = null,
+): Finding => ({ level, kind, pipeline, name, text, key })
+
+/** What stops data comes before what is slow, and both before what the data says. */
+const rank = ({ level, kind }: Finding): number =>
+  (level === 'critical' ? 0 : 10) + ['service', 'flow', 'view', 'anomaly', 'feed'].indexOf(kind)
+
+function headlineOf(findings: readonly Finding[]): string {
+  const [worst] = findings
+  const same = findings.filter(f => f.kind === worst.kind && f.level === worst.level)
+  switch (worst.kind) {
+    case 'service':
+      return `${listed(same.map(f => serviceName(f.name)))} ${same.length === 1 ? 'does' : 'do'} not answer`
+    case 'flow':
+    case 'view': {
+      const names = listed(same.map(f => f.name))
+      return worst.level === 'critical' ? `${names} ${same.length === 1 ? 'has' : 'have'} stopped` : `Look at ${names}`
+    }
+    case 'anomaly': {
+      const all = findings.filter(f => f.kind === 'anomaly')
+      const names = [...new Set(all.map(f => keyText(f.key) || f.name))]
+      return `${listed(names)} ${names.length === 1 ? 'looks' : 'look'} wrong`
+    }
+    case 'feed':
+      return 'Anomalies cannot be read'
+  }
+}
+
+function flowFindings({ status, deadLetters }: Observed): readonly Finding[] {
+  return status.flows.flatMap(f => {
+    const found = (level: Finding['level'], text: string): Finding => finding(level, 'flow', f.pipeline, f.flow, text)
+    const out: Finding[] = []
+    if (f.state === 'failed') out.push(found('critical', `flow ${f.flow} has stopped${because(f.problem)}`))
+    if (f.state === 'restarting') out.push(found('warning', `flow ${f.flow} starts again${because(f.problem)}`))
+    const waited = slowness(f)
+    if (waited !== null) out.push(found('warning', waited))
+    const letters = deadLetters.get(`${f.pipeline}/${f.flow}`) ?? 0
+    if (letters > 0)
+      out.push(found('warning', `flow ${f.flow} set ${count(letters)} record${letters === 1 ? '' : 's'} aside lately`))
+    return out
+  })
+}
+
+function slowness(f: FlowStatus): string | null {
+  if (f.state !== 'running' || f.lag === null || f.lag < LEAST_LAG) return null
+  const ms = f.written_per_second > 0 ? (f.lag / f.written_per_second) * 1000 : Number.POSITIVE_INFINITY
+  if (ms < SLOW_MS) return null
+  const when = Number.isFinite(ms) ? `, ${duration(ms)} at the present rate` : ' and writes nothing'
+  return `flow ${f.flow} is ${count(f.lag)} records behind${when}`
+}
+
+/** One finding a key, for what stands and belongs to now. */
+function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
+  const worst = new Map<string, AnomalyRow>()
+  for (const a of anomalies) {
+    if (!stands(a) || a.window_end <= nowOf(a, status) - NOW_MS) continue
+    const id = JSON.stringify([a.pipeline, a.view, a.key])
+    const known = worst.get(id)
+    if (!known || a.score > known.score) worst.set(id, a)
+  }
+  return [...worst.values()]
+    .sort((a, b) => b.score - a.score)
+    .map(a =>
+      finding(
+        a.severity === 'critical' ? 'critical' : 'warning',
+        'anomaly',
+        a.pipeline,
+        a.view,
+        sentenceOf(a),
+        Object.values(a.key).map(v => v ?? ''),
+      ),
+    )
+}
+
+/** Event time up to which the data has come, so that a replayed day is judged by its own clock. */
+function nowOf(a: AnomalyRow, { views, flows, now }: Status): number {
+  const view = views.find(v => v.pipeline === a.pipeline && v.view === a.view)
+  const flow = flows.find(f => f.pipeline === a.pipeline && f.flow === a.flow)
+  return view?.watermark_ms ?? flow?.watermark_ms ?? now
+}
+
+/** What was seen and what was expected, of the feature that weighs most. */
+export function sentenceOf(a: AnomalyRow): string {
+  const where = keyText(Object.values(a.key).map(v => v ?? '')) || 'all records'
+  const features = Object.entries(a.features).sort(([, x], [, y]) => (y.contribution ?? 0) - (x.contribution ?? 0))
+  if (features.length === 0) return `${where} in ${a.view}: ${a.detector} (score ${a.score.toFixed(1)})`
+  const [name, f] = features[0]
+  const { value, lower, upper, expected } = f
+  const range =
+    lower !== null && upper !== null
+      ? `, expected ${short(lower)} to ${short(upper)}`
+      : upper !== null
+        ? `, expected at most ${short(upper)}`
+        : lower !== null
+          ? `, expected at least ${short(lower)}`
+          : expected !== null
+            ? `, expected ${short(expected)}`
+            : ''
+  return `${where} in ${a.view}: ${name} is ${value === null ? 'missing' : short(value)}${range}`
+}
+
+function quiet({ flows, views }: Status): Verdict {
+  const running = flows.filter(f => f.state === 'running' || f.state === 'waiting').length
+  const starting = flows.filter(f => f.state === 'starting').length
+  const parts = [
+    ...(running > 0 ? [`${running} flow${running === 1 ? '' : 's'} running`] : []),
+    ...(starting > 0 ? [`${starting} starting`] : []),
+    ...(flows.length > running + starting ? [`${flows.length - running - starting} at their end`] : []),
+    ...(views.length > 0 ? [`${views.length} view${views.length === 1 ? '' : 's'}`] : []),
+    `nothing strange in the last ${NOW_MS / 60_000} minutes`,
+  ]
+  return { level: 'ok', headline: 'All is well', detail: parts.join(' · '), findings: [] }
+}
+
+const keyText = (key: readonly string[] | null): string => (key ?? []).join(' ')
+const because = (problem: { readonly code: string; readonly message: string } | null): string =>
+  problem === null ? '' : `: ${problem.message} (${problem.code})`
+
+const SERVICES: Readonly<Record<string, string>> = {
+  kafka: 'Kafka',
+  clickhouse: 'ClickHouse',
+  schema_registry: 'The schema registry',
+}
+const serviceName = (service: string): string => SERVICES[service] ?? service
+
+function listed(names: readonly string[]): string {
+  if (names.length <= 3)
+    return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`
+  return `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`
+}
+
+const count = (n: number): string => Math.round(n).toLocaleString('en-US')
+const short = (n: number): string => (Math.abs(n) >= 1000 ? count(n) : String(Number(n.toPrecision(3))))
+
+function duration(ms: number): string {
+  const minutes = Math.round(ms / 60_000)
+  if (minutes < 90) return `${minutes} min`
+  return minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`
+}

@@ -13,6 +13,7 @@ import { errorPart, printEnvelope } from './envelope'
 import { EXIT } from './exit_codes'
 import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
+import { DEFAULT_LISTEN, TOKEN_VARIABLE } from './listen'
 import { usageError } from './usage'
 import { version } from './version'
 
@@ -105,8 +106,11 @@ export function createProgram(io: Io, perform: Perform): Command {
     .option('--embedded', 'start embedded services also where there is no terminal')
     .addOption(data())
     .addOption(
-      new Option('--listen <host:port>', 'address of /metrics, /health and /api/status; off: none').default('127.0.0.1:8083'),
+      new Option('--listen <host:port>', 'address of the page, /metrics, /health and /api/status; off: none').default(
+        DEFAULT_LISTEN,
+      ),
     )
+    .option('--token-file <file>', `secret that readers of that address must show; else the variable ${TOKEN_VARIABLE}`)
     .addOption(
       new Option('--log-level <level>', 'least level that is logged').choices(['debug', 'info', 'warn', 'error']).default('info'),
     )

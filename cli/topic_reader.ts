@@ -72,7 +72,9 @@ export async function followTopic(
     const laneCaughtUp = (): void => {
       if (--behind === 0) reading.caughtUp?.()
     }
-    const lanes = session.lanes.map(lane => readLane(lane, formats, raw, { ...reading, caughtUp: laneCaughtUp }, open.signal, print))
+    const lanes = session.lanes.map(lane =>
+      readLane(lane, formats, raw, { ...reading, caughtUp: laneCaughtUp }, open.signal, print),
+    )
     await Promise.all(lanes)
   } catch (error) {
     if (!open.signal.aborted) throw error

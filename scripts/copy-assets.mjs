@@ -1,8 +1,9 @@
-// Copies what the compiler does not emit: statement templates and Avro schemas that stand beside the code that uses them.
+// Copies what the compiler does not emit: statement templates, Avro schemas and the files of the page. They
+// stand beside the code that uses them.
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 
-const assets = /\.(sql|avsc)$/
+const assets = /\.(sql|avsc|html|css|js|svg)$/
 const copy = dir => {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const from = path.join(dir, entry.name)

@@ -9,12 +9,13 @@ import { chaosHooks } from '../chaos'
 import { embeddedServices, refuseEmbedded, withAddresses } from '../embed'
 import { exitCodeOf } from '../exit_codes'
 import type { Io } from '../io'
+import { listen } from '../listen'
 import { plainLine } from '../live/lines'
 import { liveTable } from '../live/table'
 import { formatWarning, loadFiles } from '../load'
 import { observe } from '../observe'
 import { printResult } from '../print_result'
-import type * as Server from '../server'
+import type { StatusServer } from '../server'
 import { type RunningServices, type ServiceChange, startServices } from '../services'
 import { stateStores } from '../states'
 import { stopOnSignals } from '../stop'
@@ -28,11 +29,11 @@ export interface RunOptions {
   readonly embedded?: boolean
   readonly json?: boolean
   readonly listen: string
+  readonly tokenFile?: string
   readonly logLevel: Level
   readonly logFormat: 'text' | 'json'
 }
 
-const DEFAULT_LISTEN = '127.0.0.1:8083'
 const REPORT_EVERY_MS = 10_000
 
 /** `connect run FILE...`: runs every flow of every file until it is stopped, or to the end of what is there. Returns the exit code. */
@@ -52,7 +53,7 @@ export async function run(files: readonly string[], options: RunOptions, termina
   const states = stateStores(dataDir)
   const timer = duration === null ? null : setTimeout(() => stop.drain('the time given by --for is over'), duration)
   let services: RunningServices | null = null
-  let server: Server.StatusServer | null = null
+  let server: StatusServer | null = null
   let report: NodeJS.Timeout | null = null
   let forget: (() => Promise<void>) | null = null
   try {
@@ -78,7 +79,8 @@ export async function run(files: readonly string[], options: RunOptions, termina
       drain: stop.draining,
       abort: stop.aborting,
     })
-    server = await listen(options.listen, { metrics, health: () => worker.health(), status: () => board.status() }, io)
+    const page = { pipelines: addressed, registry, dataDir, scrub }
+    server = await listen(options, { metrics, health: () => worker.health(), status: () => board.status(), page }, io)
     if (server) forget = await announceWorker(dataDir, { address: server.address, pipelines: pipelines.map(p => p.name) })
     if (!options.json && !table) report = setInterval(() => void io.err(`${plainLine(board.status())}\n`), REPORT_EVERY_MS)
     stop.limit(Math.max(...pipelines.map(p => p.shutdownTimeout)))
@@ -95,30 +97,6 @@ export async function run(files: readonly string[], options: RunOptions, termina
     await states.close()
     await services?.stop()
     stop.release()
-  }
-}
-
-/** The default address gives way to a free port, so that a second run beside the first just works; a given one does not. */
-async function listen(
-  text: string,
-  pages: Parameters<typeof Server.serveStatus>[2],
-  io: Io,
-): Promise<Server.StatusServer | null> {
-  if (text === 'off') return null
-  const at = text.lastIndexOf(':')
-  const port = Number(text.slice(at + 1))
-  if (at < 1 || !Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new ConnectError('C019_USAGE', `--listen ${text}: expected HOST:PORT or off`)
-  const host = text.slice(0, at)
-  // its libraries take a fifth of the time that a start takes
-  const { serveStatus }: typeof Server = require('../server')
-  try {
-    return await serveStatus(host, port, pages)
-  } catch (error) {
-    if (text !== DEFAULT_LISTEN || !(error instanceof ConnectError) || error.code !== 'E004_PORT_TAKEN') throw error
-    const server = await serveStatus(host, 0, pages)
-    await io.err(`${DEFAULT_LISTEN} is taken; metrics are at ${server.address}/metrics\n`)
-    return server
   }
 }
 

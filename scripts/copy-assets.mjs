@@ -3,7 +3,7 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 
-const assets = /\.(sql|avsc|html|css|js|svg)$/
+const assets = /\.(sql|avsc|html|css|mjs|svg)$/
 const copy = dir => {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const from = path.join(dir, entry.name)

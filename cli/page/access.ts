@@ -25,7 +25,7 @@ export async function admit(access: Access, request: FastifyRequest, reply: Fast
   if (token === null) {
     // a web page elsewhere may let its own name point to this machine (DNS rebinding): the browser then sends that name
     if (isLoopback(access.host) && !isLoopback(nameOf(request.headers.host ?? '')))
-      await reply.code(403).send({ error: 'open this page by the address that is listened on' })
+      await reply.code(403).send({ error: { code: 'C019_USAGE', message: 'open this page by the address that is listened on' } })
     return
   }
   const given = tokenInQuery(request.url)

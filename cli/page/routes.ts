@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { asConnectError, ConnectError } from '../../runtime/errors'
+import { asConnectError, ConnectError, type ErrorCode } from '../../runtime/errors'
 import type { Status } from '../../runtime/status'
 import { AnomalyFeed, type FeedOptions } from './anomaly_feed'
 import { loadAssets } from './assets'
@@ -62,7 +62,7 @@ export function addPage(app: FastifyInstance, options: PageOptions): { close(): 
   }
 
   app.get('/api/events', async (_, reply) => {
-    if (stream.full) return reply.code(503).send({ error: `${MOST_CLIENTS} browsers look already` })
+    if (stream.full) return reply.code(503).send(refusal('S002_STORE_BUSY', `${MOST_CLIENTS} browsers look already`))
     feed.start()
     reply.hijack()
     reply.raw.writeHead(200, {
@@ -103,7 +103,8 @@ export function addPage(app: FastifyInstance, options: PageOptions): { close(): 
 
   /** Answers a question to the store; it ends when the browser goes away. */
   async function asked(reply: FastifyReply, work: (signal: AbortSignal) => Promise<unknown>) {
-    if (questions >= MOST_QUESTIONS) return reply.code(503).send({ error: 'too many questions at the same time' })
+    if (questions >= MOST_QUESTIONS)
+      return reply.code(503).send(refusal('S002_STORE_BUSY', 'too many questions at the same time'))
     const gone = new AbortController()
     reply.raw.once('close', () => gone.abort(new ConnectError('R003_ABORTED', 'the browser has gone')))
     questions++
@@ -116,10 +117,10 @@ export function addPage(app: FastifyInstance, options: PageOptions): { close(): 
     try {
       return await reply.header('cache-control', 'no-store').send(await work())
     } catch (thrown) {
-      if (thrown instanceof z.ZodError) return reply.code(400).send({ error: z.prettifyError(thrown) })
+      if (thrown instanceof z.ZodError) return reply.code(400).send(refusal('C005_INVALID_VALUE', z.prettifyError(thrown)))
       const error = asConnectError(thrown)
       const code = error.code === 'C010_UNKNOWN_REFERENCE' ? 404 : error.exitCode === 2 ? 400 : error.retriable ? 503 : 500
-      return reply.code(code).send({ error: options.scrub(`${error.code}: ${error.message}`) })
+      return reply.code(code).send(refusal(error.code, options.scrub(error.message)))
     }
   }
 
@@ -130,6 +131,8 @@ export function addPage(app: FastifyInstance, options: PageOptions): { close(): 
     },
   }
 }
+
+const refusal = (code: ErrorCode, message: string) => ({ error: { code, message } })
 
 const text = z.string().max(1_000)
 const whole = (least: number, most: number) => z.coerce.number().pipe(z.int().min(least).max(most))

@@ -11,8 +11,8 @@ export interface Finding {
   readonly pipeline: string
   /** Name of the flow, view or service. */
   readonly name: string
-  /** Values of the key columns of an anomaly, else null. */
-  readonly key: readonly string[] | null
+  /** Key columns of an anomaly as text, else null. */
+  readonly key: AnomalyRow['key'] | null
   /** One sentence. */
   readonly text: string
 }
@@ -151,16 +151,7 @@ function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
   }
   return [...worst.values()]
     .sort((a, b) => b.score - a.score)
-    .map(a =>
-      finding(
-        a.severity === 'critical' ? 'critical' : 'warning',
-        'anomaly',
-        a.pipeline,
-        a.view,
-        sentenceOf(a),
-        Object.values(a.key).map(v => v ?? ''),
-      ),
-    )
+    .map(a => finding(a.severity === 'critical' ? 'critical' : 'warning', 'anomaly', a.pipeline, a.view, sentenceOf(a), a.key))
 }
 
 /** Event time up to which the data has come, so that a replayed day is judged by its own clock. */
@@ -172,7 +163,7 @@ function nowOf(a: AnomalyRow, { views, flows, now }: Status): number {
 
 /** What was seen and what was expected, of the feature that weighs most. */
 export function sentenceOf(a: AnomalyRow): string {
-  const where = keyText(Object.values(a.key).map(v => v ?? '')) || 'all records'
+  const where = keyText(a.key) || 'all records'
   const features = Object.entries(a.features).sort(([, x], [, y]) => (y.contribution ?? 0) - (x.contribution ?? 0))
   if (features.length === 0) return `${where} in ${a.view}: ${a.detector} (score ${a.score.toFixed(1)})`
   const [name, f] = features[0]
@@ -203,7 +194,10 @@ function quiet({ flows, views }: Status): Verdict {
   return { level: 'ok', headline: 'All is well', detail: parts.join(' · '), findings: [] }
 }
 
-const keyText = (key: readonly string[] | null): string => (key ?? []).join(' ')
+const keyText = (key: Finding['key']): string =>
+  Object.values(key ?? {})
+    .map(v => v ?? '')
+    .join(' ')
 const because = (problem: { readonly code: string; readonly message: string } | null): string =>
   problem === null ? '' : `: ${problem.message} (${problem.code})`
 

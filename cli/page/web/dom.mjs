@@ -1,0 +1,77 @@
+// Small helpers of all sections. Text always goes in as text, never as markup.
+
+/** Finds one element. */
+export const $ = selector => document.querySelector(selector)
+
+/** Makes an element: `class`, `title` and so on as properties, `data` for data attributes, functions as listeners. */
+export function el(tag, properties = {}, ...children) {
+  const made = document.createElement(tag)
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined) continue
+    if (name === 'class') made.className = value
+    else if (name === 'data') Object.assign(made.dataset, value)
+    else if (typeof value === 'function') made.addEventListener(name, value)
+    else made.setAttribute(name, value)
+  }
+  made.append(...children.map(child => (child instanceof Node ? child : String(child))))
+  return made
+}
+
+/** Changes the text only if it is another one, so that a selection made by the reader stays. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+
+export const count = n => (n === null ? '–' : whole.format(n))
+export const brief = n => (n === null ? '–' : Math.abs(n) < 10_000 ? whole.format(n) : compact.format(n))
+
+/** A measured value: three digits that mean something. */
+export function value(v) {
+  if (v === null || v === undefined) return '–'
+  if (v !== 0 && (Math.abs(v) >= 1e6 || Math.abs(v) < 1e-3)) return v.toExponential(1)
+  return Math.abs(v) >= 1000 ? whole.format(v) : String(Number(v.toPrecision(3)))
+}
+
+export function milliseconds(ms) {
+  if (ms === null) return '–'
+  if (ms < 1) return '<1 ms'
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  if (ms < 90_000) return `${(ms / 1_000).toFixed(1)} s`
+  return ms < 5_400_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`
+}
+
+const two = n => String(n).padStart(2, '0')
+
+/** Local time; the day only where it is not today's. */
+export function moment(ms) {
+  const d = new Date(ms)
+  const time = `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`
+  const day = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
+  return new Date().toDateString() === d.toDateString() ? time : `${day} ${time}`
+}
+
+/** Calls at most once in so many milliseconds; the last call is not lost. */
+export function atMost(ms, work) {
+  let timer = null
+  let last = 0
+  return () => {
+    if (timer !== null) return
+    const wait = Math.max(0, last + ms - performance.now())
+    timer = setTimeout(() => {
+      timer = null
+      last = performance.now()
+      work()
+    }, wait)
+  }
+}
+
+/** JSON of an address; throws with the server's own words. */
+export async function ask(url, signal) {
+  const response = await fetch(url, { signal })
+  const body = await response.json().catch(() => ({}))
+  if (!response.ok) throw new Error(body.error?.message ?? `${response.status} ${response.statusText}`)
+  return body
+}

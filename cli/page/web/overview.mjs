@@ -1,0 +1,112 @@
+// What is wrong first, then flows and services.
+import { $, brief, count, el, milliseconds, moment, setText } from './dom.mjs'
+
+const LEVEL = { ok: 'OK', warning: 'Warning', critical: 'Critical', unknown: 'Unknown' }
+/** Findings that are shown at once. */
+const MOST_FINDINGS = 6
+
+/** `goTo` is called with the finding that the reader wants to see. */
+export function onFinding(goTo) {
+  $('#findings').addEventListener('click', event => {
+    const data = event.target.closest('button')?.dataset
+    if (data) goTo({ ...data, key: JSON.parse(data.key) })
+  })
+}
+
+/** The line on top, and everything that is wrong. */
+export function showVerdict({ verdict, status }) {
+  banner(verdict.level, LEVEL[verdict.level], verdict.headline, verdict.detail)
+  setText($('#verdict .source'), `${status.pipelines.map(p => p.name).join(', ')} · ${moment(status.now)}`)
+  document.title = `${verdict.level === 'ok' ? '✓' : '⚠'} ${verdict.headline}`
+  const findings = $('#findings')
+  // one finding is in the banner already
+  findings.hidden = verdict.findings.length < 2
+  const shown = verdict.findings.slice(0, MOST_FINDINGS)
+  const rows = shown.map(f =>
+    el(
+      'button',
+      {
+        type: 'button',
+        class: 'finding',
+        data: { level: f.level, kind: f.kind, pipeline: f.pipeline, name: f.name, key: JSON.stringify(f.key) },
+      },
+      el('span', { class: 'chip', data: { level: f.level } }, f.level),
+      el('span', {}, f.text),
+    ),
+  )
+  const rest = verdict.findings.length - shown.length
+  if (rest > 0) rows.push(el('p', { class: 'rest' }, `and ${rest} more`))
+  replace(findings, rows)
+}
+
+/** Nothing that is on the screen may be believed any more. */
+export function showLost(since) {
+  banner('unknown', 'No connection', 'The worker does not answer', `What stands below is of ${moment(since)}. Trying again.`)
+  document.title = '? no connection'
+}
+
+function banner(level, word, headline, detail) {
+  const header = $('#verdict')
+  header.dataset.level = level
+  setText(header.querySelector('.level'), word)
+  setText(header.querySelector('h1'), headline)
+  setText(header.querySelector('.detail'), detail)
+}
+
+const BAD = {
+  failed: 'critical',
+  waiting: 'critical',
+  restarting: 'warning',
+  starting: 'idle',
+  finished: 'idle',
+  stopped: 'idle',
+}
+
+export function showFlows({ flows, pipelines }) {
+  const several = pipelines.length > 1
+  const rows = flows.map(f => {
+    const level = BAD[f.state] ?? 'ok'
+    const behind = f.progress ? `${Math.floor(f.progress.share * 100)} %` : brief(f.lag)
+    return el(
+      'tr',
+      { data: { flow: f.flow, pipeline: f.pipeline }, title: f.problem ? `${f.problem.code}: ${f.problem.message}` : null },
+      el('th', { scope: 'row' }, several ? `${f.pipeline}/${f.flow}` : f.flow),
+      el('td', {}, el('span', { class: 'state', data: { level } }, f.state)),
+      el('td', { class: 'n' }, brief(Math.round(f.written_per_second))),
+      el('td', { class: 'n', data: { cell: 'lag' } }, behind),
+      el('td', { class: 'n wide', data: { cell: 'written' }, title: count(f.written) }, count(f.written)),
+      el('td', { class: 'n wide' }, milliseconds(f.latency_ms.p99)),
+      el('td', { class: `n wide${f.dead_lettered > 0 ? ' some' : ''}` }, brief(f.dead_lettered)),
+    )
+  })
+  replace($('#flows tbody'), rows)
+}
+
+const SERVICE_LEVEL = { up: 'ok', unreachable: 'critical', unknown: 'idle' }
+
+export function showServices({ services }) {
+  const items = services.map(s =>
+    el(
+      'li',
+      { title: s.problem ? `${s.problem.code}: ${s.problem.message}` : null },
+      el('span', { class: 'state', data: { level: SERVICE_LEVEL[s.state] } }, s.state === 'unreachable' ? 'no answer' : s.state),
+      el('b', {}, s.service.replace('_', ' ')),
+      el('span', { class: 'address' }, `${s.address.replace('http://', '')}${s.embedded ? ', embedded' : ''}`),
+    ),
+  )
+  replace($('#services ul'), items)
+}
+
+/** Leaves what is equal in place: nothing flickers, and what has the focus keeps it. */
+function replace(parent, children) {
+  children.forEach((child, i) => {
+    const old = parent.children[i]
+    if (!old) parent.append(child)
+    else if (!old.isEqualNode(child)) {
+      const focused = document.activeElement === old
+      old.replaceWith(child)
+      if (focused) child.focus()
+    }
+  })
+  while (parent.children.length > children.length) parent.lastElementChild.remove()
+}

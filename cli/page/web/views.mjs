@@ -1,0 +1,287 @@
+// Series of views: a card a key, the strangest first. Only what is on the screen is asked for and drawn.
+import { chartData, hasBand, markersIn, seriesChart } from './chart.mjs'
+import { $, ask, atMost, count, el, moment, setText, value } from './dom.mjs'
+
+const PAGE = 24
+/** Series in one question. */
+const AT_ONCE = 24
+const REFRESH_MS = 3_000
+const CHART_HEIGHT = 132
+
+const state = {
+  views: [],
+  view: null,
+  anomalies: [],
+  /** Keys that are strange now, as `pipeline/view/key`, with the severity. */
+  now: new Map(),
+  keys: [],
+  total: 0,
+  wanted: PAGE,
+  search: '',
+  /** Says when there are new windows. */
+  version: '',
+}
+/** By key as JSON. */
+const cards = new Map()
+
+const idOf = view => `${view.pipeline}/${view.name}`
+const urlOf = (view, rest = '') =>
+  `/api/views/${encodeURIComponent(view.name)}${rest}?pipeline=${encodeURIComponent(view.pipeline)}`
+const stands = a => a.status === 'raised' || a.status === 'revised'
+const keyOf = (view, anomaly) => JSON.stringify(view.keys.map(name => anomaly.key[name] ?? ''))
+/** Name of the key of a finding, where there is such a view. */
+const nameOf = f => state.views.filter(v => v.pipeline === f.pipeline && v.name === f.name).map(v => `${idOf(v)}/${keyOf(v, f)}`)
+const ofView = (view, a) => a.view === view.name && a.pipeline === view.pipeline && stands(a)
+
+export async function startViews() {
+  const { views } = await ask('/api/views')
+  state.views = views
+  $('#views').hidden = views.length === 0
+  if (views.length === 0) return
+  $('#column').addEventListener('change', redraw)
+  $('#windows').addEventListener('change', () => refresh())
+  $('#search').addEventListener('input', searched)
+  $('#more-keys').addEventListener('click', () => {
+    state.wanted += PAGE
+    void loadKeys()
+  })
+  addEventListener(
+    'resize',
+    atMost(200, () => {
+      for (const card of cards.values()) card.chart?.resize()
+    }),
+  )
+  choose(views[0])
+}
+
+/** Shows a key of a view (`{column: text}`), for a finding or a row of the list. */
+export function showKey({ pipeline, name, key }) {
+  const view = state.views.find(v => v.pipeline === pipeline && v.name === name)
+  if (!view) return
+  // of several columns the first that says anything; the strangest of them comes first
+  state.search = view.keys.map(column => key[column] ?? '').find(text => text !== '') ?? ''
+  $('#search').value = state.search
+  choose(view)
+  $('#views').scrollIntoView({ behavior: 'smooth', block: 'start' })
+}
+
+/** New figures of the worker, and what it says is wrong now. */
+export function viewsChanged(status, findings) {
+  const { view } = state
+  if (!view) return
+  const strange = findings.filter(f => f.kind === 'anomaly')
+  const now = new Map(strange.flatMap(f => nameOf(f).map(id => [id, f.level])))
+  if (now.size !== state.now.size || [...now].some(([id, level]) => state.now.get(id) !== level)) {
+    state.now = now
+    showTabs()
+    redraw()
+  }
+  const figures = status.views.find(v => v.view === view.name && v.pipeline === view.pipeline)
+  const version = figures ? `${figures.windows}|${figures.revised}|${figures.watermark_ms}` : ''
+  if (version === state.version) return
+  state.version = version
+  refreshSoon()
+}
+
+/** The list of anomalies is another one. */
+export function anomaliesChanged(anomalies) {
+  const first = state.anomalies.length === 0 && anomalies.length > 0
+  state.anomalies = anomalies
+  if (!state.view) return
+  // what is strange is what the reader came for
+  if (first && !touched) {
+    const worst = state.views.find(v => anomalies.some(a => ofView(v, a)))
+    if (worst && !anomalies.some(a => ofView(state.view, a))) choose(worst)
+  }
+  showTabs()
+  redraw()
+  keysSoon()
+}
+
+let touched = false
+
+function choose(view) {
+  const other = state.view !== view
+  state.view = view
+  state.wanted = PAGE
+  if (other) {
+    for (const card of cards.values()) drop(card)
+    cards.clear()
+    $('#cards').replaceChildren()
+    const watched = [...new Set(view.detectors.flatMap(d => d.features))]
+    const columns = [...watched, ...view.columns.filter(c => !watched.includes(c))]
+    $('#column').replaceChildren(...columns.map(c => el('option', { value: c }, c)))
+  }
+  showTabs()
+  void loadKeys()
+}
+
+function showTabs() {
+  const several = new Set(state.views.map(v => v.pipeline)).size > 1
+  const tabs = state.views.map(v => {
+    const strange = [...state.now.keys()].filter(id => id.startsWith(`${idOf(v)}/[`)).length
+    const tab = el(
+      'button',
+      {
+        type: 'button',
+        role: 'tab',
+        'aria-selected': String(v === state.view),
+        data: { view: idOf(v) },
+        click: () => {
+          touched = true
+          state.search = $('#search').value = ''
+          choose(v)
+        },
+      },
+      several ? idOf(v) : v.name,
+    )
+    if (strange > 0) tab.append(el('span', { class: 'badge', title: `${strange} keys are strange now` }, strange))
+    return tab
+  })
+  const bar = $('#views .tabs')
+  if (tabs.length !== bar.children.length || tabs.some((t, i) => !t.isEqualNode(bar.children[i]))) bar.replaceChildren(...tabs)
+}
+
+const searched = atMost(200, () => {
+  touched = true
+  state.search = $('#search').value
+  state.wanted = PAGE
+  void loadKeys()
+})
+
+let keyQuestion = null
+async function loadKeys() {
+  const { view } = state
+  keyQuestion?.abort()
+  keyQuestion = new AbortController()
+  try {
+    const url = `${urlOf(view, '/keys')}&limit=${state.wanted}&search=${encodeURIComponent(state.search)}`
+    const answer = await ask(url, keyQuestion.signal)
+    if (view !== state.view) return
+    state.keys = answer.keys
+    state.total = answer.total
+    const all = `${count(answer.total)}${answer.more ? ' or more' : ''} ${answer.total === 1 ? 'key' : 'keys'}`
+    setText($('#key-count'), answer.total > 1 ? `${all}, the strangest first` : all)
+    $('#more-keys').hidden = answer.keys.length >= answer.total
+    showCards()
+  } catch (error) {
+    if (error.name !== 'AbortError') setText($('#key-count'), error.message)
+  }
+}
+const keysSoon = atMost(REFRESH_MS, () => void loadKeys())
+
+function showCards() {
+  const wanted = new Map(state.keys.map(k => [JSON.stringify(k.key), k]))
+  for (const [id, card] of cards)
+    if (!wanted.has(id)) {
+      drop(card)
+      card.root.remove()
+      cards.delete(id)
+    }
+  const parent = $('#cards')
+  let place = parent.firstElementChild
+  for (const id of wanted.keys()) {
+    const card = cards.get(id) ?? makeCard(id)
+    if (card.root === place) place = place.nextElementSibling
+    else parent.insertBefore(card.root, place)
+  }
+  redraw()
+  refreshSoon()
+}
+
+function makeCard(id) {
+  const key = JSON.parse(id)
+  const name = el('h3', {}, key.join(' · ') || 'all records')
+  const latest = el('span', { class: 'latest' })
+  const note = el('p', { class: 'note' })
+  const plot = el('div', { class: 'plot' })
+  const root = el(
+    'article',
+    { class: 'card', data: { key: id, level: 'ok' } },
+    el('div', { class: 'top' }, name, latest),
+    note,
+    plot,
+  )
+  const card = { id, key, root, latest, note, plot, chart: null, series: null, visible: false }
+  root.card = card
+  cards.set(id, card)
+  sight.observe(root)
+  return card
+}
+
+function drop(card) {
+  sight.unobserve(card.root)
+  card.chart?.destroy()
+  card.chart = null
+}
+
+/** Charts exist only while they are near the screen. */
+const sight = new IntersectionObserver(
+  entries => {
+    for (const { target, isIntersecting } of entries) {
+      const { card } = target
+      card.visible = isIntersecting
+      if (!isIntersecting) {
+        card.chart?.destroy()
+        card.chart = null
+      } else if (card.series) draw(card)
+    }
+    if (entries.some(e => e.isIntersecting && !e.target.card.series)) void refresh(true)
+  },
+  { rootMargin: '200px' },
+)
+
+let question = null
+/** Asks for the series on the screen; `missing`: only for those never asked for. */
+async function refresh(missing = false) {
+  const { view } = state
+  if (!view || document.hidden) return
+  const asked = [...cards.values()].filter(c => c.visible && !(missing && c.series)).slice(0, AT_ONCE)
+  if (asked.length === 0) return
+  if (!missing) {
+    question?.abort()
+    question = new AbortController()
+  }
+  const keys = asked.map(c => `&key=${encodeURIComponent(c.id)}`).join('')
+  try {
+    const answer = await ask(`${urlOf(view)}&windows=${$('#windows').value}${keys}`, missing ? undefined : question.signal)
+    if (view !== state.view) return
+    answer.series.forEach((series, i) => {
+      asked[i].series = series
+      if (asked[i].visible) draw(asked[i])
+    })
+  } catch (error) {
+    if (error.name !== 'AbortError') for (const card of asked) if (!card.series) setText(card.note, error.message)
+  }
+}
+const refreshSoon = atMost(REFRESH_MS, () => void refresh())
+document.addEventListener('visibilitychange', () => refreshSoon())
+
+function redraw() {
+  for (const card of cards.values()) if (card.series && card.visible) draw(card)
+}
+
+function draw(card) {
+  const { view } = state
+  const column = $('#column').value
+  const own = state.anomalies.filter(a => ofView(view, a) && keyOf(view, a) === card.id)
+  // one that names other columns is shown there
+  const here = own.filter(a => Object.keys(a.features).length === 0 || column in a.features)
+  const data = chartData(card.series, column, view.slide_ms, new Set(here.map(a => a.window_end)))
+  card.chart ??= seriesChart(card.plot, CHART_HEIGHT)
+  card.chart.update(data)
+  const markers = markersIn(data)
+  card.root.dataset.markers = markers
+  card.root.dataset.band = hasBand(data)
+  card.root.dataset.level = state.now.get(`${idOf(view)}/${card.id}`) ?? 'ok'
+  const values = card.series.columns[column] ?? []
+  setText(card.latest, values.length > 0 ? value(values[values.length - 1]) : '')
+  setText(card.note, noteOf(card.series, own, markers))
+}
+
+function noteOf(series, own, markers) {
+  if (series.window_end.length === 0) return 'no windows'
+  if (own.length === 0) return 'as expected'
+  const windows = own.length === 1 ? '1 strange window' : `${count(own.length)} strange windows`
+  return `${windows}, the last at ${moment(own[0].window_end)}${markers === 0 ? ', outside this chart' : ''}`
+}

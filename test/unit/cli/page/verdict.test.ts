@@ -1,0 +1,171 @@
+import type { AnomalyRow } from '../../../../cli/page/anomalies'
+import { RecentLetters } from '../../../../cli/page/recent_letters'
+import { NOW_MS, type Observed, verdictOf } from '../../../../cli/page/verdict'
+import type { FlowStatus, Status, ViewStatus } from '../../../../runtime/status'
+
+const NOW = Date.UTC(2026, 0, 1, 12)
+const MINUTE = 60_000
+
+const flow = (more: Partial<FlowStatus> = {}): FlowStatus => ({
+  pipeline: 'p',
+  flow: 'ingest',
+  source: { type: 'kafka', connection: 'kafka', names: ['t'] },
+  transforms: [],
+  sink: { type: 'clickhouse', connection: 'clickhouse', names: ['t'] },
+  state: 'running',
+  problem: null,
+  started_at: NOW - MINUTE,
+  partitions: 1,
+  read: 100,
+  bytes_read: 1000,
+  written: 100,
+  filtered: 0,
+  dead_lettered: 0,
+  batches: 1,
+  restarts: 0,
+  read_per_second: 10,
+  written_per_second: 10,
+  lag: 0,
+  batch_rows: 10,
+  latency_ms: { p50: 1, p99: 2 },
+  bytes_in_flight: 0,
+  watermark_ms: null,
+  progress: null,
+  ...more,
+})
+
+const view = (more: Partial<ViewStatus> = {}): ViewStatus => ({
+  pipeline: 'p',
+  view: 'cpu_1m',
+  connection: 'clickhouse',
+  from: 'cpu',
+  size_ms: MINUTE,
+  slide_ms: MINUTE,
+  state: 'running',
+  problem: null,
+  watermark_ms: NOW,
+  behind_ms: 0,
+  windows: 1,
+  revised: 0,
+  final: 0,
+  late: 0,
+  closing_ms: 1,
+  ...more,
+})
+
+const status = (more: Partial<Status> = {}): Status => ({
+  version: '0',
+  started_at: NOW - MINUTE,
+  now: NOW,
+  pipelines: [{ name: 'p', file: 'p.yaml' }],
+  flows: [flow()],
+  views: [view()],
+  detectors: [],
+  services: [],
+  ...more,
+})
+
+const anomaly = (more: Partial<AnomalyRow> = {}): AnomalyRow => ({
+  id: 'a',
+  pipeline: 'p',
+  flow: 'detect',
+  view: 'cpu_1m',
+  detector: 'level',
+  key: { device: 'i-3' },
+  window_start: NOW - 2 * MINUTE,
+  window_end: NOW - MINUTE,
+  features: { mean: { value: 89.24, expected: 36, lower: 31, upper: 41, contribution: 1 } },
+  score: 5,
+  severity: 'warning',
+  status: 'raised',
+  rev: 1,
+  detected_at: NOW,
+  ...more,
+})
+
+const judge = (more: Partial<Observed> = {}) =>
+  verdictOf({ status: status(), anomalies: [], feeds: [], deadLetters: new Map(), ...more })
+
+test('nothing wrong is said in words', () => {
+  expect(judge()).toMatchObject({ level: 'ok', headline: 'All is well', findings: [] })
+})
+
+test('an anomaly names its key, what was seen and what was expected', () => {
+  const { level, headline, detail } = judge({ anomalies: [anomaly()] })
+  expect({ level, headline, detail }).toEqual({
+    level: 'warning',
+    headline: 'i-3 looks wrong',
+    detail: 'i-3 in cpu_1m: mean is 89.2, expected 31 to 41',
+  })
+})
+
+test('one finding a key, the strangest first; critical ones make the verdict critical', () => {
+  const { level, headline, findings } = judge({
+    anomalies: [
+      anomaly({ id: '1' }),
+      anomaly({ id: '2', window_end: NOW - 3 * MINUTE, score: 4 }),
+      anomaly({ id: '3', key: { device: 'i-7' }, score: 9, severity: 'critical' }),
+    ],
+  })
+  expect(level).toBe('critical')
+  expect(headline).toBe('i-7 and i-3 look wrong')
+  expect(findings.map(f => f.key?.device)).toEqual(['i-7', 'i-3'])
+})
+
+test.each([
+  ['retracted', anomaly({ status: 'retracted' })],
+  ['suppressed', anomaly({ status: 'suppressed' })],
+  ['long ago', anomaly({ window_end: NOW - NOW_MS - 1 })],
+])('an anomaly that is %s is nothing wrong now', (_, a) => {
+  expect(judge({ anomalies: [a] }).level).toBe('ok')
+})
+
+test('a day that is replayed is judged by its own clock', () => {
+  const long = NOW - 30 * 24 * 60 * MINUTE
+  const replayed = status({ views: [view({ watermark_ms: long })] })
+  expect(judge({ status: replayed, anomalies: [anomaly({ window_end: long - MINUTE })] }).headline).toBe('i-3 looks wrong')
+})
+
+test('what stops data comes before what the data says', () => {
+  const services = [
+    {
+      service: 'clickhouse',
+      address: 'http://127.0.0.1:1',
+      embedded: false,
+      state: 'unreachable' as const,
+      problem: null,
+      since: NOW,
+      pipelines: ['p'],
+    },
+  ]
+  const failed = flow({ state: 'failed', problem: { code: 'S001_STORE_ERROR', message: 'no' } })
+  const verdict = judge({
+    status: status({ services, flows: [failed] }),
+    anomalies: [anomaly({ severity: 'critical', score: 16 })],
+  })
+  expect(verdict).toMatchObject({ level: 'critical', headline: 'ClickHouse does not answer' })
+  expect(verdict.findings.map(f => f.kind)).toEqual(['service', 'flow', 'anomaly'])
+  expect(verdict.findings[1].text).toContain('S001_STORE_ERROR')
+})
+
+test('a backlog counts by the time it takes, not by its size', () => {
+  const behind = (lag: number, written_per_second: number) =>
+    judge({ status: status({ flows: [flow({ lag, written_per_second })] }) })
+  expect(behind(1_000_000, 100_000).level).toBe('ok')
+  expect(behind(1_000_000, 1_000)).toMatchObject({ level: 'warning', headline: 'Look at ingest' })
+  expect(behind(1_000_000, 1_000).detail).toContain('17 min')
+  expect(behind(5_000, 0).detail).toContain('writes nothing')
+  expect(behind(10, 0).level).toBe('ok')
+})
+
+test('dead letters of the last minutes are something to look at, older ones are not', () => {
+  const letters = new RecentLetters()
+  const at = (minutes: number, dead_lettered: number) => {
+    const s = status({ now: NOW + minutes * MINUTE, flows: [flow({ dead_lettered })] })
+    return judge({ status: s, deadLetters: letters.of(s) })
+  }
+  expect(at(0, 3)).toMatchObject({ level: 'warning', detail: 'flow ingest set 3 records aside lately' })
+  expect(at(14, 3).level).toBe('warning')
+  expect(at(16, 3).level).toBe('ok')
+  expect(at(17, 4).level).toBe('warning')
+})

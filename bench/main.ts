@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import { endToEnd } from './end_to_end'
+import { finalise } from './finalise'
 
-/** `npm run bench -- NAME [--rows N] [--partitions N] [--only CONTENDER] [--json]` */
+/** `npm run bench -- NAME [--rows N] [--partitions N] [--only CONTENDER] [--keys N,N] [--json]` */
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -9,6 +10,7 @@ async function main(): Promise<void> {
       rows: { type: 'string', default: '3000000' },
       partitions: { type: 'string', default: '12' },
       only: { type: 'string' },
+      keys: { type: 'string', default: '10000,100000' },
       json: { type: 'boolean', default: false },
     },
   })
@@ -18,8 +20,9 @@ async function main(): Promise<void> {
     void process.stdout.write(values.json ? `${JSON.stringify(value)}\n` : `${JSON.stringify(value, null, 2)}\n`)
   if (name === 'end-to-end')
     await endToEnd({ rows: Number(values.rows), partitions: Number(values.partitions), only: values.only }, print, say)
+  else if (name === 'finalise') await finalise({ keys: values.keys.split(',').map(Number) }, print, say)
   else if (name !== undefined && /^[a-z_]+$/.test(name)) await import(`./${name}.js`)
-  else throw new Error('name a bench: end-to-end, or a file of this folder')
+  else throw new Error('name a bench: end-to-end, finalise, or a file of this folder')
 }
 
 main().catch(error => {

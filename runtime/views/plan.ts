@@ -72,7 +72,7 @@ export function pieces(ends: readonly number[], panes: ReadonlyMap<number, PaneT
 }
 
 /** Ends in one statement's list. */
-const MOST_WINDOWS = 500
+const MOST_WINDOWS = 2_000
 
 /** How a flow's source names a view it reads, qualified by the view's connection. */
 export const viewName = (view: ViewSpec): string => `${view.connection}:view:${view.name}`

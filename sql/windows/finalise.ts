@@ -20,11 +20,10 @@ export function finaliseWindows(view: CompiledView, ends: readonly number[], gen
   const { size, slide } = windowOf(view)
   const end = identifier('_end')
   const keys = view.keys.map(k => identifier(k.name))
-  const list = `[${ends.map(seconds).join(', ')}]`
   const windows =
     ends.length === 1
       ? `toInt64(${seconds(ends[0])})`
-      : `arrayJoin(arrayFilter(e -> has(${list}, e), arrayMap(i -> ${PANE_SECONDS} + ${seconds(slide)} * (i + 1), range(${integer(size / slide)}))))`
+      : `arrayJoin(arrayMap(i -> ${PANE_SECONDS} + ${seconds(slide)} * (i + 1), range(${integer(size / slide)})))`
   return [
     `INSERT INTO ${tableName(rowsOf(view))} (${['window_start', 'window_end', ...view.keys.map(k => k.name), ...view.columns.map(c => c.name), REVISION].map(identifier).join(', ')})`,
     `SELECT ${[
@@ -36,6 +35,7 @@ export function finaliseWindows(view: CompiledView, ends: readonly number[], gen
     ].join(', ')}`,
     `FROM (SELECT *, ${windows} AS ${end} FROM ${tableName(view.tables.panes)}`,
     `WHERE ${identifier(PANE)} >= ${moment(ends[0] - size)} AND ${identifier(PANE)} < ${moment(ends[ends.length - 1])})`,
+    ...(ends.length === 1 ? [] : [`WHERE ${among(end, ends, slide)}`]),
     `GROUP BY ${[end, ...keys].join(', ')}`,
   ].join('\n')
 }
@@ -70,16 +70,10 @@ export const windowRowColumns = (view: CompiledView): readonly TypedColumn[] =>
  */
 export function windowRows(view: CompiledView, ends: readonly number[], most: number | null): string {
   const columns = windowRowColumns(view).map(c => identifier(c.name))
-  const neighbours = runs(ends, windowOf(view).slide)
-  // ranges are cheaper than a list, and what parts and granules are left out by
-  const ranges = neighbours.length <= MOST_RUNS ? neighbours : [[ends[0], ends[ends.length - 1]]]
-  const between = ranges.map(([first, last]) => `window_end BETWEEN ${moment(first)} AND ${moment(last)}`).join(' OR ')
-  const among =
-    ranges === neighbours ? '' : ` AND intDiv(toUnixTimestamp64Milli(window_end), 1000) IN (${ends.map(seconds).join(', ')})`
   return [
     `SELECT ${[...columns.slice(0, -1), `toInt64(${identifier(REVISION)}) AS ${identifier(REVISION)}`].join(', ')}`,
     `FROM ${tableName(rowsOf(view))} FINAL`,
-    `PREWHERE ${between}${among}`,
+    `PREWHERE ${among('window_end', ends, windowOf(view).slide, moment)}`,
     `ORDER BY ${['window_end', ...view.keys.map(k => k.name)].map(identifier).join(', ')}`,
     ...(most === null ? [] : [`LIMIT ${integer(most)}`]),
     // all revisions of a window lie in one partition, which is by its end
@@ -89,6 +83,18 @@ export function windowRows(view: CompiledView, ends: readonly number[], most: nu
 
 /** Ranges in one condition. */
 const MOST_RUNS = 64
+
+/**
+ * That a column is among these ends (ascending): as ranges where there are few, because they are cheaper than a list and what
+ * parts and granules are left out by. `column` holds seconds, or else what `value` makes of milliseconds.
+ */
+function among(column: string, ends: readonly number[], slide: number, value: (ms: number) => string = seconds): string {
+  const between = ([first, last]: readonly [number, number]): string => `${column} BETWEEN ${value(first)} AND ${value(last)}`
+  const ranges = runs(ends, slide)
+  if (ranges.length <= MOST_RUNS) return `(${ranges.map(between).join(' OR ')})`
+  const asSeconds = value === seconds ? column : `intDiv(toUnixTimestamp64Milli(${column}), 1000)`
+  return `${between([ends[0], ends[ends.length - 1]])} AND ${asSeconds} IN (${ends.map(seconds).join(', ')})`
+}
 
 /** Ascending moments as ranges `[first, last]` of neighbours. */
 export function runs(moments: readonly number[], step: number): readonly (readonly [number, number])[] {

@@ -109,6 +109,11 @@ function refuseClause(word: string, name: string): void {
   if (hint) throw new ConnectError('S006_STATEMENT', `${name}(...) ${word} cannot be kept as a state`, { hint })
 }
 
+/** Functions whose state is their value: plain columns are cheaper to write and to add up. */
+const PLAIN_STATE: ReadonlySet<string> = new Set(['min', 'max', 'sum'])
+
 /** The state that a call adds up to, and how it is read back. */
-export const stateCall = (c: AggregateCall): string => `${c.name}State${c.parameters}(${c.arguments})`
-export const mergeCall = (c: AggregateCall, column: string): string => `${c.name}Merge${c.parameters}(${column})`
+export const stateCall = (c: AggregateCall): string =>
+  `${c.name}${PLAIN_STATE.has(c.name) ? 'SimpleState' : 'State'}${c.parameters}(${c.arguments})`
+export const mergeCall = (c: AggregateCall, column: string): string =>
+  `${c.name}${PLAIN_STATE.has(c.name) ? '' : 'Merge'}${c.parameters}(${column})`

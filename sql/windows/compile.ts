@@ -3,7 +3,14 @@ import { asConnectError, ConnectError } from '../../runtime/errors'
 import type { ViewSpec } from '../../runtime/spec'
 import type { Store, TableName } from '../../runtime/store'
 import { identifier, integer, tableName } from '../quote'
-import { type AggregateFunctions, aggregateCalls, mergeCall, readAggregateFunctions, stateCall } from './aggregates'
+import {
+  type AggregateCall,
+  type AggregateFunctions,
+  aggregateCalls,
+  mergeCall,
+  readAggregateFunctions,
+  stateCall,
+} from './aggregates'
 import { expression } from './tokens'
 
 /** Objects of one view. */
@@ -57,6 +64,10 @@ export const REVISION = '_rev'
 
 /** `_rev` = generation x 2^40 + records: it grows with late records and never within one set of them. */
 export const GENERATION = 2 ** 40
+
+/** `count()` is known without a state of its own. */
+const COUNTED = `sum(${identifier(RECORDS)})`
+const isCount = ({ name, arguments: args }: AggregateCall): boolean => name === 'count' && (args === '' || args === '*')
 
 /** What a view is made of before its types are known. */
 interface Parts {
@@ -133,7 +144,7 @@ export function takeApart(spec: ViewSpec, functions: AggregateFunctions): Parts 
     let sql = ''
     let at = 0
     for (const call of aggregateCalls(text, functions)) {
-      sql += text.slice(at, call.start) + mergeCall(call, stateOf(stateCall(call)))
+      sql += text.slice(at, call.start) + (isCount(call) ? COUNTED : mergeCall(call, stateOf(stateCall(call))))
       at = call.end
     }
     return { name, sql: sql + text.slice(at) }

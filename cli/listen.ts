@@ -51,7 +51,8 @@ export async function listen(
   }
 }
 
-function tokenOf(file: string | undefined, io: Io): string | null {
+/** The token of the file, else of the variable; null: none is set. Throws C019 for one that is too short. */
+export function tokenOf(file: string | undefined, io: Io): string | null {
   const token = (file === undefined ? (io.env[TOKEN_VARIABLE] ?? '') : read(path.resolve(io.cwd, file))).trim()
   if (token === '' && file === undefined) return null
   if (token.length >= LEAST_TOKEN) return token

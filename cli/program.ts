@@ -7,6 +7,7 @@ import type * as Schema from './commands/schema'
 import type * as Sql from './commands/sql'
 import type * as Status from './commands/status'
 import type * as Tail from './commands/tail'
+import type * as Tap from './commands/tap'
 import type * as Top from './commands/top'
 import type * as Validate from './commands/validate'
 import { errorPart, printEnvelope } from './envelope'
@@ -26,6 +27,7 @@ const commands = {
   sql: (): typeof Sql => require('./commands/sql'),
   status: (): typeof Status => require('./commands/status'),
   tail: (): typeof Tail => require('./commands/tail'),
+  tap: (): typeof Tap => require('./commands/tap'),
   top: (): typeof Top => require('./commands/top'),
   validate: (): typeof Validate => require('./commands/validate'),
 }
@@ -77,6 +79,9 @@ const json = (): Option => new Option('--json', 'print one JSON object instead o
 const data = (): Option => new Option('--data <dir>', 'folder for embedded services and positions').default('.connect')
 
 const url = (): Option => new Option('--url <url>', 'address of the worker, e.g. http://127.0.0.1:8083')
+
+const tokenFile = (): Option =>
+  new Option('--token-file <file>', `secret that the worker asks for, where it does; else the variable ${TOKEN_VARIABLE}`)
 
 const EXIT_CODES = `
 Exit codes: ${EXIT.ok} ok, ${EXIT.runtime} failed while running, ${EXIT.invalidInput} invalid file or option, ${EXIT.environment} service missing or refusing,
@@ -178,6 +183,7 @@ export function createProgram(io: Io, perform: Perform): Command {
     .command('status')
     .description('Show what the running workers do: flows, views, detectors, services. Ends with 1 if a flow has failed.')
     .addOption(url())
+    .addOption(tokenFile())
     .addOption(data())
     .addOption(json())
     .action(options => perform('status', options.json === true, () => commands.status().status(options, io)))
@@ -186,10 +192,26 @@ export function createProgram(io: Io, perform: Perform): Command {
     .command('top')
     .description('Show the live table of a running worker, until Ctrl-C.')
     .addOption(url())
+    .addOption(tokenFile())
     .addOption(new Option('--every <duration>', 'how often the worker is asked').default('500ms'))
     .option('--count <n>', 'stop after so many looks')
     .addOption(data())
     .action(options => perform('top', false, () => commands.top().top(options, io)))
+
+  program
+    .command('tap')
+    .description(
+      'Print rows as they pass a stage of a running flow, one JSON object a line. Values of fields with secret names are hidden.',
+    )
+    .argument('<flow.stage>', 'such as ingest.source, ingest.1, ingest.rename, ingest.sink; with several files shop/ingest.sink')
+    .addOption(new Option('--limit <n>', 'stop after so many rows, at most 10000').default('10'))
+    .option('--mask <fields>', 'hide the values of these fields too, separated by commas')
+    .option('--for <duration>', 'stop after this time, e.g. 30s')
+    .addOption(url())
+    .addOption(tokenFile())
+    .addOption(data())
+    .addOption(json())
+    .action((place, options) => perform('tap', options.json === true, () => commands.tap().tap(place, options, io)))
 
   program
     .command('dev')

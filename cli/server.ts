@@ -4,6 +4,7 @@ import type { Status } from '../runtime/status'
 import { type Access, admit } from './page/access'
 import type { FeedOptions } from './page/anomaly_feed'
 import { addPage, SECURITY_HEADERS } from './page/routes'
+import { serveTap, type TapPages } from './tap'
 
 export interface StatusServer {
   readonly address: string
@@ -18,6 +19,8 @@ export interface StatusPages {
   readonly access: Access
   /** Of what runs, for the page. */
   readonly page: FeedOptions
+  /** Absent: nobody can look at rows. */
+  readonly tap?: TapPages
 }
 
 /**
@@ -41,6 +44,7 @@ export async function serveStatus(host: string, port: number, pages: StatusPages
     return reply.code(health.ok ? 200 : 503).send(access.token === null ? health : { ok: health.ok })
   })
   for (const at of ['/api/status', '/status']) app.get(at, async () => status())
+  if (pages.tap) serveTap(app, pages.tap)
   const page = addPage(app, { ...pages.page, status })
   const close = async (): Promise<void> => {
     await page.close()

@@ -16,6 +16,7 @@ import type { FlowSpec } from './spec'
 import type { StageName } from './stage_name'
 import type { StateStore } from './state'
 import type { FlowStats } from './stats'
+import type { FlowTaps } from './tap'
 import type { FlowProgress } from './views/progress'
 
 /** The instances a flow is made of; created by `stages.ts`, opened and closed by the flow. */
@@ -51,6 +52,8 @@ export interface FlowEnvironment {
   readonly states: StateStore
   /** Told how the table of this flow advances in event time; null where no view needs to know. */
   readonly progress: FlowProgress | null
+  /** Those who look at rows as they pass; null where nobody can. */
+  readonly taps: FlowTaps | null
   /** Resolves true once no more input will come to this flow's source (bounded runs), false if that never happens. */
   inputComplete(signal: AbortSignal): Promise<boolean>
 }
@@ -72,6 +75,7 @@ export class FlowRun {
   readonly abort: AbortSignal
   readonly lanes: number
   readonly progress: FlowProgress | null
+  readonly taps: FlowTaps | null
   readonly states: StateStore
   /** Transforms whose output also depends on earlier batches of the lane. */
   readonly stateful: readonly { readonly transform: Transform }[]
@@ -103,6 +107,7 @@ export class FlowRun {
     this.abort = environment.abort
     this.lanes = parts.spec.lanes
     this.progress = environment.progress
+    this.taps = environment.taps
     this.states = environment.states
     this.stateful = parts.transforms.filter(t => t.stateful)
     this.findsAnomalies = parts.transforms.some(t => t.findsAnomalies)

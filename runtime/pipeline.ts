@@ -35,7 +35,12 @@ export async function prepare(
 ): Promise<Prepared> {
   const decoded = await retrying(flow.retryContext('decode', signal), () => flow.decode.decode(cut, lane, signal))
   let batch = decoded.batch
-  for (const transform of flow.transforms) batch = await transform.apply(batch, signal)
+  const taps = flow.taps?.watched ? flow.taps : null
+  taps?.pass(0, batch)
+  for (const [i, transform] of flow.transforms.entries()) {
+    batch = await transform.apply(batch, signal)
+    taps?.pass(i + 1, batch)
+  }
   const dense = takeBatch(batch)
   const timed = flow.eventTime?.judge(dense, before, flow.spec.sink.type) ?? {
     batch: dense,
@@ -43,6 +48,7 @@ export async function prepare(
     watermarks: before,
     earliest: null,
   }
+  taps?.pass(flow.transforms.length + 1, timed.batch)
   const { rejected } = timed.batch
   if (rejected.length > 0 && flow.deadLetters === null) throw stoppedBy(rejected[0])
   flow.report.slow(decoded.slow)

@@ -2,17 +2,24 @@ import type { Column } from './column'
 import { decimalText, readDecimal } from './decimal'
 import { type DataType, type Schema, TICKS_PER_MS, type TimeUnit } from './schema'
 
+/** Names of fields and map entries whose values are replaced by `***`. */
+export type Hide = (name: string) => boolean
+
+const HIDDEN = '"***"'
+
 /**
  * One row as JSON text, for people and dead letters. Timestamps and dates are ISO 8601, bytes base64, decimals strings (a
  * number would lose digits), 64-bit integers numbers with all their digits, NaN and the infinities null.
  */
-export function rowJson(schema: Schema, columns: readonly Column[], row: number): string {
-  const cells = schema.fields.map((f, i) => `${JSON.stringify(f.name)}:${cellJson(columns[i], row)}`)
+export function rowJson(schema: Schema, columns: readonly Column[], row: number, hide?: Hide): string {
+  const cells = schema.fields.map(
+    (f, i) => `${JSON.stringify(f.name)}:${hide?.(f.name) ? HIDDEN : cellJson(columns[i], row, hide)}`,
+  )
   return `{${cells.join(',')}}`
 }
 
 /** One value as JSON text. */
-export function cellJson(column: Column, row: number): string {
+export function cellJson(column: Column, row: number, hide?: Hide): string {
   if (column.nulls?.[row]) return 'null'
   const { type } = column
   switch (column.layout) {
@@ -28,18 +35,30 @@ export function cellJson(column: Column, row: number): string {
     case 'f64':
       return JSON.stringify(column.values[row])
     case 'var':
-      if (type.kind === 'json') return column.string(row)
+      if (type.kind === 'json') return hide ? hiddenIn(column.string(row), hide) : column.string(row)
       return JSON.stringify(type.kind === 'bytes' ? column.bytes(row).toString('base64') : column.string(row))
     case 'fixed':
       return JSON.stringify(fixedText(type, column.bytes(row)))
     case 'dictionary':
       return JSON.stringify(column.dictionary[column.ids[row]])
     case 'list':
-      return `[${span(column.offsets, row, i => cellJson(column.child, i))}]`
+      return `[${span(column.offsets, row, i => cellJson(column.child, i, hide))}]`
     case 'map':
-      return `{${span(column.offsets, row, i => `${JSON.stringify(column.keys.string(i))}:${cellJson(column.child, i)}`)}}`
+      return `{${span(column.offsets, row, i => {
+        const name = column.keys.string(i)
+        return `${JSON.stringify(name)}:${hide?.(name) ? HIDDEN : cellJson(column.child, i, hide)}`
+      })}}`
     case 'struct':
-      return rowJson({ fields: type.kind === 'struct' ? type.fields : [] }, column.children, row)
+      return rowJson({ fields: type.kind === 'struct' ? type.fields : [] }, column.children, row, hide)
+  }
+}
+
+/** Text that is no JSON after all is shown as little as what it may hold. */
+function hiddenIn(text: string, hide: Hide): string {
+  try {
+    return JSON.stringify(JSON.parse(text, (name, value: unknown) => (hide(name) ? '***' : value)))
+  } catch {
+    return HIDDEN
   }
 }
 

@@ -7,6 +7,7 @@ import type { FlowSpec, PipelineSpec } from './spec'
 import { createFlow, endpoints, type StageEnvironment, upstreamOf } from './stages'
 import { fileStates, type StateStore } from './state'
 import { type FlowCounts, FlowStats, LatencyHistogram } from './stats'
+import type { Taps } from './tap'
 import type { ClosingLog } from './views/contracts'
 import { PipelineViews, type ViewResult } from './views/pipeline_views'
 
@@ -17,6 +18,8 @@ export interface WorkerOptions extends StageEnvironment {
   readonly hooks?: EngineHooks
   /** Where stateful transforms keep their state; files in the data folder if absent. */
   readonly states?: (pipeline: PipelineSpec) => StateStore
+  /** For those who look at rows as they pass. */
+  readonly taps?: Taps
   /** Graceful stop. */
   readonly drain: AbortSignal
   /** Hard stop. */
@@ -68,6 +71,11 @@ export class Worker {
     return { ok: failed.length === 0, failed }
   }
 
+  /** True once a flow does nothing more in this run. */
+  hasEnded(pipeline: string, flow: string): boolean {
+    return [...this.#ended.values()].some(f => f.pipeline === pipeline && f.flow === flow)
+  }
+
   async run(): Promise<WorkerResult> {
     for (const { pipeline, spec, stats } of this.#flows) {
       const end = this.#flow(pipeline, spec, stats).then(result => {
@@ -90,6 +98,7 @@ export class Worker {
     const progress = this.#views.get(pipeline)?.progressOf(spec)
     const result = (error: ConnectError | null): FlowResult => {
       progress?.ended(false)
+      this.#options.taps?.of(pipeline.name, spec.name).end()
       return { pipeline: pipeline.name, flow: spec.name, counts: stats.counts(), anomalies: stats.anomalies, error }
     }
     const ids = { pipeline: pipeline.name, flow: spec.name }
@@ -136,10 +145,11 @@ export class Worker {
     const views = this.#views.get(pipeline)
     const parts = createFlow(pipeline, spec, { ...this.#options, closings: name => this.#closings(pipeline, name) })
     const states = this.#options.states?.(pipeline) ?? fileStates(this.#options.dataDir, pipeline.name)
+    const taps = this.#options.taps?.of(pipeline.name, spec.name) ?? null
     const inputComplete = (signal: AbortSignal): Promise<boolean> => this.#inputComplete(pipeline, spec, signal)
     return new FlowRun(
       parts,
-      { events, clock, hooks: hooks ?? {}, drain, abort, states, inputComplete, progress: views?.progressOf(spec) ?? null },
+      { events, clock, hooks: hooks ?? {}, drain, abort, states, inputComplete, progress: views?.progressOf(spec) ?? null, taps },
       stats,
     ).run()
   }

@@ -4,6 +4,7 @@ import { ConnectError } from '../../runtime/errors'
 import type { Emitter, Level } from '../../runtime/events'
 import { parseDuration } from '../../runtime/fields'
 import { StatusBoard } from '../../runtime/status_board'
+import { Taps } from '../../runtime/tap'
 import { Worker } from '../../runtime/worker'
 import { chaosHooks } from '../chaos'
 import { embeddedServices, refuseEmbedded, withAddresses } from '../embed'
@@ -66,6 +67,7 @@ export async function run(files: readonly string[], options: RunOptions, termina
     }
     const addressed = withAddresses(pipelines, registry, services?.addresses ?? {})
     board.watch(addressed, registry, options.untilCaughtUp ?? false)
+    const taps = new Taps()
     const worker = new Worker({
       pipelines: addressed,
       registry,
@@ -75,12 +77,15 @@ export async function run(files: readonly string[], options: RunOptions, termina
       stdout: text => io.out(text),
       untilCaughtUp: options.untilCaughtUp ?? false,
       states: states.of,
+      taps,
       hooks: chaosHooks(io.env.OLAP_CONNECT_CHAOS, () => process.kill(process.pid, 'SIGKILL')),
       drain: stop.draining,
       abort: stop.aborting,
     })
+    const pages = { metrics, health: () => worker.health(), status: () => board.status() }
+    const runs = (pipeline: string, flow: string): boolean => !worker.hasEnded(pipeline, flow)
     const page = { pipelines: addressed, registry, dataDir, scrub }
-    server = await listen(options, { metrics, health: () => worker.health(), status: () => board.status(), page }, io)
+    server = await listen(options, { ...pages, page, tap: { taps, pipelines: addressed, runs, scrub } }, io)
     if (server) forget = await announceWorker(dataDir, { address: server.address, pipelines: pipelines.map(p => p.name) })
     if (!options.json && !table) report = setInterval(() => void io.err(`${plainLine(board.status())}\n`), REPORT_EVERY_MS)
     stop.limit(Math.max(...pipelines.map(p => p.shutdownTimeout)))

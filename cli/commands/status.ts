@@ -16,7 +16,7 @@ export interface StatusOptions extends WorkerOptions {
  */
 export async function status(options: StatusOptions, io: Io): Promise<number> {
   const addresses = workerAddresses(options, io)
-  const workers = await Promise.all(addresses.map(async url => ({ url, status: await fetchStatus(url) })))
+  const workers = await Promise.all(addresses.map(async worker => ({ url: worker.url, status: await fetchStatus(worker) })))
   const failed = workers.flatMap(w => failures(w.status))
   const flows = workers.reduce((n, w) => n + w.status.flows.length, 0)
   const summary =

@@ -24,7 +24,7 @@ export async function top(options: TopOptions, io: Io): Promise<number> {
   const looks = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count)
   if (options.count !== undefined && (!Number.isInteger(looks) || looks < 1))
     throw new ConnectError('C019_USAGE', `--count ${options.count}: expected a whole number above 0`)
-  const [address] = workerAddresses(options, io)
+  const [worker] = workerAddresses(options, io)
   const stop = new AbortController()
   const off = io.onSignal(() => stop.abort())
   let latest: Status | null = null
@@ -32,13 +32,13 @@ export async function top(options: TopOptions, io: Io): Promise<number> {
   try {
     for (let look = 1; !stop.signal.aborted; look++) {
       try {
-        latest = await fetchStatus(address, stop.signal)
+        latest = await fetchStatus(worker, stop.signal)
       } catch (error) {
         if (stop.signal.aborted) break
         // a worker that was seen has ended, which is no error of this command
         if (latest === null) throw error
         await table?.close('picture')
-        await io.err(`the worker at ${address} has ended\n`)
+        await io.err(`the worker at ${worker.url} has ended\n`)
         return EXIT.ok
       }
       if (!table) await io.out(`${statusLines(latest, { width: 120, color: false }).join('\n')}\n\n`)

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { get } from 'node:http'
 import path from 'node:path'
 import { count, rate } from '../../cli/live/format'
 import { statusLines } from '../../cli/live/lines'
@@ -176,4 +177,115 @@ test('on a terminal the run draws a table below its log', async () => {
   expect(out).toMatch(/flow +state rows\/s +lag/)
   expect(out).toContain('100%')
   expect(out.trimEnd().split('\r\n').at(-1)).toMatch(/^4 flow\(s\) ended well/)
+})
+
+describe('tap', () => {
+  let live: RunningConnect
+  const where = (): readonly string[] => ['--data', path.join(bench.folder, 'live')]
+  beforeAll(async () => {
+    const file = bench.file(
+      'live.yaml',
+      `name: ${bench.unique('live')}
+${CONNECTIONS}
+flows:
+  make:
+    source:
+      type: generate
+      rate: 500/s
+      keys: {column: device, count: 5, prefix: d-}
+      fields: {id: {type: sequence}, v: {type: uniform, min: 0, max: 100}, api_token: {type: choice, of: [very-secret]}}
+    transforms:
+      - {type: rename, fields: {v: value}}
+      - {type: filter, if: id % 2 == 0}
+      - {type: rename, fields: {value: reading}}
+    sink: {type: clickhouse, table: live, order_by: [id]}
+`,
+    )
+    live = bench.startRun(file, ['--data', path.join(bench.folder, 'live')])
+    while ((await command('status', ...where())).code !== 0)
+      if (live.child.exitCode !== null) throw new Error((await live.ended).stderr)
+  })
+  afterAll(async () => {
+    live?.child.kill('SIGTERM')
+    expect((await live?.ended)?.code).toBe(0)
+  })
+  const rows = async (at: string, ...args: readonly string[]): Promise<readonly Record<string, unknown>[]> => {
+    const outcome = await command('tap', at, ...args, ...where())
+    expect(outcome).toMatchObject({ code: 0, stderr: '' })
+    return outcome.stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as Record<string, unknown>)
+  }
+
+  test('source, transforms by place and name, sink: the rows as they are there, secrets hidden', async () => {
+    const source = await rows('make.source', '--limit', '30')
+    expect(source).toHaveLength(30)
+    expect(Object.keys(source[0])).toEqual(expect.arrayContaining(['device', 'id', 'v', 'api_token']))
+    expect(source.some(r => Number(r.id) % 2 === 1)).toBe(true)
+    expect(new Set(source.map(r => r.api_token))).toEqual(new Set(['***']))
+    const filtered = await rows('make.filter', '--limit', '7', '--mask', 'device,other')
+    expect(filtered).toHaveLength(7)
+    for (const row of filtered) {
+      expect(row).toMatchObject({ device: '***', api_token: '***', value: expect.any(Number) })
+      expect(Number(row.id) % 2).toBe(0)
+    }
+    expect(await rows('make.1', '--limit', '1')).toEqual([expect.objectContaining({ value: expect.any(Number) })])
+    const sink = await rows(`${bench.unique('live')}/make.sink`, '--limit', '3')
+    expect(sink).toEqual(Array(3).fill(expect.objectContaining({ reading: expect.any(Number) })))
+  })
+
+  test('--json, --for, and what is refused', async () => {
+    const json = envelopeOf(await command('tap', 'make.sink', '--limit', '2', '--json', ...where()))
+    expect(json).toMatchObject({ ok: true, summary: '2 row(s)', result: { rows: [{ api_token: '***' }, { api_token: '***' }] } })
+    expect((await command('tap', 'make.source', '--limit', '10000', '--for', '300ms', ...where())).code).toBe(0)
+    const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
+      ['make', [], /C019_USAGE: "make": expected FLOW.STAGE/],
+      ['other.sink', [], /C010_UNKNOWN_REFERENCE: there is no flow "other"; there are .*\/make/],
+      [
+        'make.rename',
+        [],
+        /C010_UNKNOWN_REFERENCE: "rename" is not one stage of make; its stages are source, 1 rename, 2 filter, 3 rename, sink/,
+      ],
+      ['make.4', [], /C010_UNKNOWN_REFERENCE/],
+      ['make.sink', ['--limit', '0'], /C019_USAGE: limit/],
+      ['make.sink', ['--for', 'long'], /C019_USAGE: --for/],
+    ]
+    for (const [at, args, message] of refusals) {
+      const outcome = await command('tap', at, ...args, ...where())
+      expect(outcome.stderr).toMatch(message)
+      expect(outcome.code).toBe(2)
+    }
+    const nobody = await command('tap', 'make.sink', '--data', path.join(bench.folder, 'nowhere'))
+    expect(nobody.code).toBe(3)
+    const ended = await command('tap', 'make.sink', ...data())
+    expect(ended.stderr).toMatch(/several flows are called "make"/)
+    expect((await command('tap', `${bench.unique('north')}/make.sink`, ...data())).stderr).toMatch(/has ended/)
+  })
+
+  test('a page of another name is refused: only this machine may look', async () => {
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      get(`${at}/api/tap?at=ingest.sink`, { headers: { host: 'evil.example.com' } }, r => {
+        r.resume()
+        resolve(r.statusCode)
+      }).on('error', reject)
+    })
+    expect(answer).toBe(403)
+  })
+})
+
+test('a worker with a token is asked with it', async () => {
+  const file = bench.file('token.yaml', pipeline('token'))
+  const where = ['--data', path.join(bench.folder, 'token')]
+  const token = 'a-token-of-some-length'
+  const guarded = bench.startRun(file, where, { OLAP_CONNECT_TOKEN: token })
+  const withToken = (): Promise<Outcome> =>
+    connect(['status', ...where], { env: { OLAP_CONNECT_TOKEN: token }, cwd: bench.folder })
+  while ((await withToken()).code !== 0) if (guarded.child.exitCode !== null) throw new Error((await guarded.ended).stderr)
+  const without = await command('status', ...where)
+  expect(without.code).toBe(3)
+  expect(without.stderr).toMatch(/^E003_AUTHENTICATION: .*\n.*OLAP_CONNECT_TOKEN or --token-file/)
+  expect((await command('status', ...where, '--token-file', bench.file('secret', `${token}\n`))).code).toBe(0)
+  guarded.child.kill('SIGTERM')
+  expect((await guarded.ended).code).toBe(0)
 })

@@ -47,3 +47,30 @@ test.each<[string, DataType, unknown, string]>([
   expect(cellJson(column, 1)).toBe(expected)
   expect(() => JSON.parse(rowJson({ fields: [{ name: 'a"b', type, nullable: true }] }, [column], 1))).not.toThrow()
 })
+
+test('values of hidden fields: at any depth, in maps and in JSON; never half', () => {
+  const struct = { kind: 'struct', fields: [field('token', 'utf8'), field('b', 'i32')] } as const
+  const types = [
+    ['token', { kind: 'utf8' }, 'secret'],
+    ['a', struct, { token: 'secret', b: 1 }],
+    ['list', { kind: 'list', item: item(struct) }, [{ token: 'secret', b: 2 }]],
+    ['map', { kind: 'map', value: item({ kind: 'utf8' }) }, new Map(Object.entries({ token: 'secret', c: 'd' }))],
+    ['json', { kind: 'json' }, '{"x":[{"token":"secret"}],"y":1}'],
+    ['torn', { kind: 'json' }, '{"token":"secret'],
+  ] as const
+  const columns = types.map(([, type, value]) => {
+    const column = createColumn({ type, nullable: true })
+    appendValue(column, value)
+    return column
+  })
+  const fields = types.map(([name, type]) => ({ name, type, nullable: true }))
+  expect(JSON.parse(rowJson({ fields }, columns, 0, name => name === 'token'))).toEqual({
+    token: '***',
+    a: { token: '***', b: 1 },
+    list: [{ token: '***', b: 2 }],
+    map: { token: '***', c: 'd' },
+    json: { x: [{ token: '***' }], y: 1 },
+    torn: '***',
+  })
+  expect(rowJson({ fields: fields.slice(0, 1) }, columns, 0)).toBe('{"token":"secret"}')
+})

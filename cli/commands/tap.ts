@@ -25,10 +25,9 @@ export async function tap(place: string, options: TapOptions, io: Io): Promise<n
   const timer = duration === null ? null : setTimeout(() => stop.abort(), duration)
   try {
     const query = new URLSearchParams({ at: place, limit: options.limit, mask: options.mask ?? '' })
-    const response = await firstThatHas(workerAddresses(options, io), `/api/tap?${query}`, stop.signal)
     const rows: string[] = []
     let count = 0
-    for await (const line of linesOf(response, stop.signal)) {
+    for await (const line of linesOf(workerAddresses(options, io), `/api/tap?${query}`, stop.signal)) {
       count++
       if (options.json) rows.push(line)
       else await io.out(`${line}\n`)
@@ -59,10 +58,11 @@ async function firstThatHas(workers: readonly WorkerAddress[], path: string, sig
 }
 
 /** Lines of an answer as they come; ends quietly with the signal. */
-async function* linesOf(response: Response, signal: AbortSignal): AsyncGenerator<string> {
+async function* linesOf(workers: readonly WorkerAddress[], path: string, signal: AbortSignal): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
   try {
+    const response = await firstThatHas(workers, path, signal)
     for await (const chunk of response.body ?? []) {
       const lines = `${rest}${decoder.decode(chunk as Uint8Array, { stream: true })}`.split('\n')
       rest = lines.pop() ?? ''

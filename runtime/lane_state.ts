@@ -26,11 +26,13 @@ export class LaneState {
 
   /**
    * Restores the last snapshot. Returns where to read from so that the states arrive at `next`, or null if they start there: no
-   * snapshot, one of other partitions, or one that lies ahead of the position (which cannot be unlearnt).
+   * snapshot, one of other partitions, or one that lies ahead of the position (which cannot be unlearnt). A beginning is stored
+   * too: what is learnt from there until the first snapshot is due would otherwise go with a crash.
    */
   async restore(next: ReadonlyMap<string, number>, signal: AbortSignal): Promise<ReadonlyMap<string, number> | null> {
-    const { states, spec, emit } = this.#flow
-    const bytes = await retrying(this.#flow.retryContext('read', signal), () => states.read(spec.name, this.#lane, signal))
+    const { states, spec, emit, hooks } = this.#flow
+    const stored = await retrying(this.#flow.retryContext('read', signal), () => states.read(spec.name, this.#lane, signal))
+    const bytes = hooks.forget ? null : stored
     const snapshot = bytes && unpackSnapshot(bytes)
     const fits = snapshot !== null && reaches(snapshot, next)
     const restored = this.#flow.stateful.map(
@@ -43,6 +45,7 @@ export class LaneState {
         lane: this.#lane,
         what: 'the stored state does not fit this position or configuration; it starts anew',
       })
+    await this.store(this.#pack(next), signal)
     return null
   }
 
@@ -50,6 +53,10 @@ export class LaneState {
   take(positions: ReadonlyMap<string, number>, due = this.#isDue()): Buffer | null {
     if (!due) return null
     this.#takenAt = this.#flow.clock.monotonic()
+    return this.#pack(positions)
+  }
+
+  #pack(positions: ReadonlyMap<string, number>): Buffer {
     return packSnapshot({
       positions,
       states: this.#flow.stateful.map(({ transform }) => transform.snapshot?.(this.#lane) ?? Buffer.alloc(0)),
@@ -57,13 +64,14 @@ export class LaneState {
   }
 
   async store(bytes: Buffer, signal: AbortSignal): Promise<void> {
+    await this.#flow.hooks.at?.('snapshot', this.#flow.spec.name, this.#lane)
     await retrying(this.#flow.retryContext('commit', signal), () =>
       this.#flow.states.write(this.#flow.spec.name, this.#lane, bytes, signal),
     )
   }
 
   #isDue(): boolean {
-    return this.#flow.clock.monotonic() - this.#takenAt >= SNAPSHOT_EVERY_MS
+    return this.#flow.clock.monotonic() - this.#takenAt >= (this.#flow.hooks.snapshotEvery ?? SNAPSHOT_EVERY_MS)
   }
 }
 

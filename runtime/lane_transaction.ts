@@ -37,7 +37,14 @@ export async function transactionLoop(lane: LaneRun, first: TransactionLane, reo
       try {
         const current = sink
         result = await retrying(flow.retryContext('write', signal), () =>
-          current.write(prepared.batch, { positions, signal, settle: failed => settle(flow, prepared, failed, signal) }),
+          current.write(prepared.batch, {
+            positions,
+            signal,
+            settle: async failed => {
+              await settle(flow, prepared, failed, signal)
+              await flow.hooks.at?.('producing', flow.spec.name, reader.lane)
+            },
+          }),
         )
       } catch (error) {
         if (!(error instanceof ConnectError) || error.code !== 'P007_RESULT_UNKNOWN') throw error

@@ -19,6 +19,8 @@ export interface FinaliserOptions {
   readonly events: Emitter
   readonly drain: AbortSignal
   readonly abort: AbortSignal
+  /** Awaited at named points, for tests. */
+  readonly at?: (point: 'windows_written' | 'windows_told') => Promise<void> | void
 }
 
 /** What a view has done in this run. */
@@ -165,6 +167,7 @@ export class Finaliser {
       const revised = compare ? await this.#differing(ends, totals, panes, store, signal) : this.#grown(panes)
       for (const piece of pieces(revised, panes, this.#windows, MOST_ROWS)) {
         await store.finalise(piece, signal)
+        await this.#o.at?.('windows_written')
         await log.append([{ view: view.name, watermark: this.#watermark, windowEnds: piece, kind: 'revise' }])
         this.#counts.revisions += piece.length
         this.#counts.reopened += piece.filter(end => end <= this.#finalTo).length
@@ -202,12 +205,16 @@ export class Finaliser {
     const acts = closingsInOrder(view.name, close, final, view.lateness)
     let told = 0
     for (const piece of [...pieces(close, panes, this.#windows, MOST_ROWS), null]) {
-      if (piece) await store.finalise(piece, signal)
+      if (piece) {
+        await store.finalise(piece, signal)
+        await this.#o.at?.('windows_written')
+      }
       const written = piece ? piece[piece.length - 1] : Number.POSITIVE_INFINITY
       let next = told
       while (next < acts.length && acts[next].watermark <= written) next++
       const now = acts.slice(told, next)
       await log.append(now)
+      if (now.length > 0) await this.#o.at?.('windows_told')
       told = next
       for (const { kind, windowEnds, watermark } of now) {
         if (kind === 'close') this.#closedTo = Math.max(this.#closedTo, windowEnds[0])

@@ -1,4 +1,5 @@
 import { asConnectError, ConnectError } from '../errors'
+import type { EngineHooks, Point } from '../hooks'
 import type { PluginContext } from '../plugin'
 import type { FlowSpec, PipelineSpec, ViewSpec } from '../spec'
 import type { StageEnvironment } from '../stages'
@@ -14,6 +15,12 @@ export interface ViewResult {
   readonly counts: ViewCounts
   /** Null: it ended well. */
   readonly error: ConnectError | null
+}
+
+type Environment = StageEnvironment & {
+  readonly drain: AbortSignal
+  readonly abort: AbortSignal
+  readonly hooks?: EngineHooks
 }
 
 type WindowedView = ViewSpec & { readonly window: Windows }
@@ -32,17 +39,14 @@ const NOTHING: ViewCounts = { windows: 0, revisions: 0, late: 0, reopened: 0 }
  */
 export class PipelineViews {
   readonly #pipeline: PipelineSpec
-  readonly #environment: StageEnvironment & { readonly drain: AbortSignal; readonly abort: AbortSignal }
+  readonly #environment: Environment
   readonly #views: readonly WindowedView[]
   readonly #tables = new Map<string, TableProgress>()
   readonly #logs = new Map<string, Promise<ClosingLog>>()
   readonly #finalisers = new Map<string, Finaliser>()
   #running: readonly Running[] = []
 
-  constructor(
-    pipeline: PipelineSpec,
-    environment: StageEnvironment & { readonly drain: AbortSignal; readonly abort: AbortSignal },
-  ) {
+  constructor(pipeline: PipelineSpec, environment: Environment) {
     this.#pipeline = pipeline
     this.#environment = environment
     this.#views = pipeline.views.filter((v): v is WindowedView => v.window !== null)
@@ -96,12 +100,13 @@ export class PipelineViews {
   }
 
   async #finalise(view: WindowedView, progress: TableProgress): Promise<ViewResult> {
-    const { events, clock, drain, abort } = this.#environment
+    const { events, clock, drain, abort, hooks } = this.#environment
+    const at = (point: Point) => hooks?.at?.(point, view.name, 0)
     const ids = { pipeline: this.#pipeline.name, view: view.name }
     try {
       const open = (signal: AbortSignal): Promise<WindowStore> => this.#open(view, signal)
       const log = await this.log(view.name)
-      const finaliser = new Finaliser({ pipeline: ids.pipeline, view, progress, log, open, clock, events, drain, abort })
+      const finaliser = new Finaliser({ pipeline: ids.pipeline, view, progress, log, open, clock, events, drain, abort, at })
       this.#finalisers.set(view.name, finaliser)
       await finaliser.run()
       return { ...ids, counts: finaliser.counts, error: null }

@@ -132,11 +132,11 @@ export class LaneState {
         const row = part[i]
         if (failed.has(row)) continue
         // forgetting keys gives new ids, so what follows is looked up again
-        if (this.#mustForget(ids[i], windows.end[row])) break
+        if (this.#mustForget(ids[i], this.#now(row, windows, batch))) break
         this.#row(ids[i], row, again[row] === 1, windows, batch, out, fail)
       }
       from += i
-      if (i < part.length) this.#forget(windows.end[rows[from]])
+      if (i < part.length) this.#forget(this.#now(rows[from], windows, batch))
     }
   }
 
@@ -196,7 +196,6 @@ export class LaneState {
     const closes = kind === KIND.record || kind === KIND.close || (kind === KIND.final && end > times[at + CLOSED])
     const scores = closes || kind === KIND.revise
     const learns = !again && (kind === KIND.record || (kind === KIND.final && end > times[at + LEARNED]))
-    if (closes && !again) this.#threshold.count(end)
     for (const judge of this.#judges) {
       const { detector, point, inputs } = judge
       point.key = key
@@ -210,12 +209,22 @@ export class LaneState {
         if (closes ? score >= this.#threshold.value : kind === KIND.revise) {
           this.#verdict(judge, score, closes, row, windows, batch, out)
         } else if (this.#options.emitAll && !Number.isNaN(score)) this.#emit(judge, 'normal', score, row, windows, batch, out)
-        if (closes && !again && detector.output === 'raw' && !Number.isNaN(raw)) judge.calibrator.learn(key, raw)
-      }
-      if (learns) detector.learn(point)
+        if (learns) this.#learn(judge, raw)
+      } else if (learns) this.#learn(judge, detector.output === 'raw' ? detector.score(point) : Number.NaN)
     }
+    // last, so that every row is judged by what was learned from rows before it
+    if (learns) this.#threshold.count(end)
     if (closes && end > times[at + CLOSED]) times[at + CLOSED] = end
     if (learns && end > times[at + LEARNED]) times[at + LEARNED] = end
+  }
+
+  /**
+   * Only what is final is learned, by the calibrator too: what a window looks like when it closes depends on when its late records
+   * came, and what is learned must be the same whenever it is read.
+   */
+  #learn({ detector, calibrator, point }: Judge, raw: number): void {
+    if (detector.output === 'raw' && !Number.isNaN(raw)) calibrator.learn(point.key, raw)
+    detector.learn(point)
   }
 
   #score({ detector, calibrator }: Judge, key: number, raw: number): number {
@@ -282,6 +291,12 @@ export class LaneState {
   }
 
   // ------------------------------------------------------------------------------------------------------------ forgetting
+
+  /** Event time for what expires. A time ahead of its own record's timestamp is an error of one key that must not forget the others. */
+  #now(row: number, windows: Windows, batch: Batch): number {
+    const recorded = batch.rows.timestamp[row]
+    return recorded >= 0 ? Math.min(windows.end[row], recorded) : windows.end[row]
+  }
 
   #mustForget(key: number, time: number): boolean {
     const { expire, maxKeys } = this.#options

@@ -101,6 +101,22 @@ describe('windows of a view', () => {
     expect(anomaly.score).toBeGreaterThan(6)
   })
 
+  test('what is learned does not depend on what a window looked like when it closed', () => {
+    const random = normals(seeded(3))
+    const windows = Array.from({ length: 200 }, (_, n) => ({ n, mean: 10 + random() }))
+    const of = (first: (mean: number) => number): Buffer => {
+      const transform = create(VIEW, LEVEL)
+      const rows = windows.flatMap(({ n, mean }) => [
+        windowRow('close', n, first(mean)),
+        // the horizon: one more window closes before the last one is final
+        ...(n > 0 ? [windowRow('final', n - 1, windows[n - 1].mean, 2)] : []),
+      ])
+      apply(transform, batchOf(VIEW, rows))
+      return transform.snapshot!(0)
+    }
+    expect(of(mean => mean).equals(of(mean => mean * 0.99))).toBe(true)
+  })
+
   test('a revision revises an alert, withdraws it, raises it again', () => {
     const transform = create(VIEW, LEVEL)
     apply(transform, batchOf(VIEW, quiet()))
@@ -228,6 +244,23 @@ describe('records', () => {
       }
       expect(cut).toEqual(whole)
     }
+  })
+
+  test('a time far ahead of its own record makes nobody be forgotten', () => {
+    const config = { ...RECORD_CONFIG, detectors: { level: RECORD_CONFIG.detectors.level }, expire: '10m', emit: 'all' }
+    const rows = records(600, 5)
+    const at = (n: number): number => Number(rows[n].ts)
+    const astray = { ts: at(300) + 365 * 24 * 60 * MINUTE, device: 'astray', cpu: 1, n: 1 }
+    const scoresOf = (all: readonly Row[]) => {
+      const batch = batchOf(RECORDS, all)
+      // each record is stamped when it is sent, a little after what it tells of
+      const stamps = Float64Array.from(all, (r, i) => (r === astray ? at(300) : Number(r.ts)) + (i % 7))
+      const timed: Batch = { ...batch, rows: { ...batch.rows, timestamp: stamps } }
+      return given(create(RECORDS, config), timed).map(r => `${r.id} ${r.score}`)
+    }
+    const undisturbed = scoresOf(rows)
+    expect(undisturbed.length).toBeGreaterThan(100)
+    expect(scoresOf([...rows.slice(0, 300), astray, ...rows.slice(300)])).toEqual(undisturbed)
   })
 
   test('rows in, replaced, rejected and given out add up', () => {

@@ -1,0 +1,223 @@
+import { type Schema, Type } from 'avsc'
+import type { Producer } from 'kafkajs'
+import { type Bench, CONNECTIONS, wire } from './connect'
+import { seeded } from './seeded'
+
+/**
+ * Input for the whole sentence (topic -> table -> sliding view -> score -> topic) that is the same on every run, and what came out
+ * of it, looked at from outside.
+ */
+
+const S = 1_000
+export const T0 = Date.UTC(2026, 0, 1)
+export const PARTITIONS = 4
+const DEVICES = 8
+export const WINDOW = { size: 10 * S, slide: 5 * S, delay: 2 * S, lateness: 10 * S } as const
+
+export interface Event {
+  readonly partition: number
+  readonly device: string
+  readonly ts: number
+  readonly cpu: number
+}
+
+export interface Input {
+  readonly events: readonly Event[]
+  /** `device|window_end` (ms) of windows that records of `late` belong to: when they are scored again depends on when those arrive. */
+  readonly touched: ReadonlySet<string>
+  /** The same of windows with a burst. */
+  readonly bursts: ReadonlySet<string>
+}
+
+/** Ends of the windows of a moment. */
+export function endsOf(ts: number): readonly number[] {
+  const pane = ts - (ts % WINDOW.slide)
+  const ends: number[] = []
+  for (let end = pane + WINDOW.slide; end <= pane + WINDOW.size; end += WINDOW.slide) ends.push(end)
+  return ends
+}
+
+/**
+ * Each device sends every half second of event time, a little out of order, and now and then a burst, a record that is late but
+ * counts, or one that is too late to. A late record is a low one, so that the largest value of its windows stays what it is.
+ */
+export function makeInput(seed: number, seconds: number): Input {
+  const random = seeded(seed)
+  const events: Event[] = []
+  const touched = new Set<string>()
+  const bursts = new Set<string>()
+  const burstAt = Array.from({ length: DEVICES }, () => 250 + random() * Math.max(60, seconds - 300))
+  for (let half = 0; half < seconds * 2; half++) {
+    for (let d = 0; d < DEVICES; d++) {
+      const device = `d${d}`
+      const partition = d % PARTITIONS
+      const at = T0 + half * 500
+      const late = random()
+      if (late < 0.004) {
+        const ts = at - (3 + Math.floor(random() * 9)) * S
+        events.push({ partition, device, ts, cpu: 1 })
+        for (const end of endsOf(ts)) touched.add(`${device}|${end}`)
+      } else if (late < 0.006) events.push({ partition, device, ts: at - 90 * S, cpu: 1_000 })
+      const ts = at - Math.floor(random() * WINDOW.delay)
+      const burst = half / 2 > burstAt[d] && half / 2 < burstAt[d] + 7
+      if (burst) for (const end of endsOf(ts)) bursts.add(`${device}|${end}`)
+      const noise = (random() + random() + random() + random() - 2) * 4
+      events.push({ partition, device, ts, cpu: 40 + d + noise + (burst ? 45 : 0) })
+    }
+  }
+  return { events, touched, bursts }
+}
+
+const SCHEMA: Schema = {
+  type: 'record',
+  name: 'Reading',
+  fields: [
+    { name: 'device', type: 'string' },
+    { name: 'ts', type: { type: 'long', logicalType: 'timestamp-millis' } },
+    { name: 'cpu', type: 'double' },
+  ],
+} as Schema
+
+export interface WindowsWorld {
+  readonly name: string
+  readonly file: string
+  readonly anomalies: string
+  produce(events: readonly Event[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** A topic and a pipeline file of its own. `lanes`: of the flow into the table. */
+export async function createWindowsWorld(bench: Bench, prefix: string): Promise<WindowsWorld> {
+  const name = bench.unique(prefix).replace(/[^a-z0-9_]/gi, '_')
+  const anomalies = `${name}_anomalies`
+  const admin = bench.client.admin()
+  await admin.connect()
+  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS }], waitForLeaders: true })
+  await admin.disconnect()
+  const { id } = await bench.schemas.register(
+    { type: 'AVRO' as never, schema: JSON.stringify(SCHEMA) },
+    { subject: `${name}-value` },
+  )
+  const type = Type.forSchema(SCHEMA)
+  const seconds = (ms: number): string => `${ms / S}s`
+  const file = bench.file(
+    `${name}.yaml`,
+    `name: ${name}
+shutdown_timeout: 20s
+${CONNECTIONS}
+flows:
+  ingest:
+    lanes: 2
+    source: { type: kafka, topics: [${name}], value: avro, session_timeout: 1500ms }
+    sink:
+      type: clickhouse
+      table: ${name}
+      time: ts
+      order_by: [device, ts]
+      flush: { rows: 300, interval: 20ms }
+  detect:
+    source: { type: view, view: ${name}_v }
+    transforms:
+      - type: score
+        detectors: { level: { type: ewma, features: [peak], warmup: 20, half_life: 50 } }
+        threshold: 4
+        emit: all
+    sink: { type: kafka, topic: { name: ${anomalies}, partitions: 2, config: { retention.ms: "-1" } } }
+views:
+  ${name}_v:
+    from: ${name}
+    size: ${seconds(WINDOW.size)}
+    slide: ${seconds(WINDOW.slide)}
+    delay: ${seconds(WINDOW.delay)}
+    lateness: ${seconds(WINDOW.lateness)}
+    keys: [device]
+    columns: { n: count(), total: sum(cpu), peak: max(cpu) }
+`,
+  )
+  let producer: Producer | null = null
+  return {
+    name,
+    file,
+    anomalies,
+    async produce(events) {
+      if (!producer) {
+        producer = bench.client.producer({ idempotent: true, maxInFlightRequests: 1 })
+        await producer.connect()
+      }
+      await producer.send({
+        topic: name,
+        messages: events.map(({ partition, ...row }) => ({ partition, key: row.device, value: wire(id, type.toBuffer(row)) })),
+      })
+    },
+    async close() {
+      await producer?.disconnect()
+      producer = null
+    },
+  }
+}
+
+/** Rows of the view, one text each. Sums are of doubles: equal to the last bit only if the same rows were added up. */
+export async function viewRows(bench: Bench, { name }: WindowsWorld): Promise<readonly string[]> {
+  const rows = await bench.sql(
+    `SELECT device, toUnixTimestamp64Milli(window_end) AS end, n, round(total, 6) AS total, peak, _rev FROM {db}.${name}_v ORDER BY device, end`,
+  )
+  return rows.map(r => `${r.device}|${r.end} n ${r.n} total ${r.total} peak ${r.peak} rev ${r._rev}`)
+}
+
+/** The same by hand, for the events that count: those at most delay + lateness behind the largest before them in their partition. */
+export function expectedRows(events: readonly Event[]): readonly string[] {
+  const windows = new Map<string, { device: string; end: number; n: number; total: number; peak: number }>()
+  const largest = new Array<number>(PARTITIONS).fill(Number.NEGATIVE_INFINITY)
+  for (const { partition, device, ts, cpu } of events) {
+    largest[partition] = Math.max(largest[partition], ts)
+    if (largest[partition] - ts > WINDOW.delay + WINDOW.lateness) continue
+    for (const end of endsOf(ts)) {
+      const id = `${device}|${end}`
+      const w = windows.get(id) ?? { device, end, n: 0, total: 0, peak: Number.NEGATIVE_INFINITY }
+      windows.set(id, { ...w, n: w.n + 1, total: w.total + cpu, peak: Math.max(w.peak, cpu) })
+    }
+  }
+  const all = [...windows.values()].sort((a, b) => (a.device < b.device ? -1 : a.device > b.device ? 1 : a.end - b.end))
+  return all.map(w => `${w.device}|${w.end} n ${w.n} total ${Number(w.total.toFixed(6))} peak ${w.peak} rev ${w.n}`)
+}
+
+export interface Verdict {
+  readonly id: string
+  readonly status: string
+  readonly score: number
+  readonly rev: number
+  readonly key: Readonly<Record<string, string>>
+  readonly features: unknown
+}
+
+/** The latest verdict of each window, by `device|window_end`. */
+export async function verdicts(bench: Bench, { anomalies }: WindowsWorld): Promise<ReadonlyMap<string, Verdict>> {
+  const latest = new Map<string, Verdict>()
+  for (const { value } of await bench.records(anomalies)) {
+    const verdict = (await bench.schemas.decode(value ?? Buffer.alloc(0))) as Verdict
+    latest.set(verdict.id.split('|').slice(-2).join('|'), verdict)
+  }
+  return latest
+}
+
+const HIDDEN = /^(normal|retracted)$/
+
+/**
+ * What must be the same whatever happened on the way, as text. Of a window that late records reached, when it was scored last
+ * depends on when they came: of it, only what it is and whether it is an alarm.
+ */
+export function comparable(all: ReadonlyMap<string, Verdict>, { touched }: Input): readonly string[] {
+  return [...all]
+    .map(([id, v]) => {
+      if (touched.has(id)) return `${id} rev ${v.rev} ${HIDDEN.test(v.status) ? 'normal' : 'alarm'}`
+      return `${id} rev ${v.rev} ${v.status} ${bits(v.score)} ${JSON.stringify(v.features, (_, x) => (typeof x === 'number' ? bits(x) : x))}`
+    })
+    .sort()
+}
+
+/** A double to the bit. */
+function bits(x: number): string {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(x)
+  return bytes.toString('hex')
+}

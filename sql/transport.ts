@@ -63,7 +63,11 @@ export function post(endpoint: Endpoint, request: Post): Promise<Buffer> {
       settle(() => Promise.reject(new ConnectError('R002_TIMEOUT', `ClickHouse at ${where} did not answer within ${timeout} ms`)))
       outgoing.destroy()
     }, timeout)
+    let settled = false
     const settle = (outcome: () => Buffer | Promise<Buffer>): void => {
+      // a request that is destroyed fails once more, and a rejection that nobody waits for ends the process
+      if (settled) return
+      settled = true
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
       try {

@@ -189,6 +189,11 @@ export interface EventData {
     /** From the watermark passing the end of the first window closed here to now; null where none was due by the watermark. */
     readonly closing_ms: number | null
   }
+  view_owned: ViewRef & {
+    /** End of the last window that was closed before; null: none. */
+    readonly closed_ms: number | null
+  }
+  view_lost: ViewRef & { readonly reason: string }
   records_late: ViewRef & { readonly records: number }
   /** Windows or records of a batch that a detector gave a score; told before they are written. */
   rows_scored: FlowRef & { readonly detector: string; readonly scores: number }
@@ -330,6 +335,12 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
       ...(d.closing_ms === null ? [] : [move('olap_connect_view_closing_seconds', viewOf(d), d.closing_ms / 1000)]),
     ],
   },
+  view_owned: {
+    level: 'info',
+    text: d =>
+      `${d.view}: this worker closes its windows${d.closed_ms === null ? '' : `, those after ${new Date(d.closed_ms).toISOString()}`}`,
+  },
+  view_lost: { level: 'info', text: d => `${d.view}: this worker no longer closes its windows: ${d.reason}` },
   records_late: {
     level: 'warn',
     text: d => `${d.view}: ${d.records} record(s) came too late to count`,

@@ -1,3 +1,4 @@
+import { allRead, isWhole } from './all_read'
 import type { Clock } from './clock'
 import { columnsStage, type DecodeStage, recordsStage } from './decode'
 import { asConnectError, ConnectError } from './errors'
@@ -17,6 +18,7 @@ import type { StageName } from './stage_name'
 import type { StateStore } from './state'
 import type { FlowStats } from './stats'
 import type { FlowTaps } from './tap'
+import { watchElsewhere } from './views/elsewhere'
 import type { FlowProgress } from './views/progress'
 
 /** The instances a flow is made of; created by `stages.ts`, opened and closed by the flow. */
@@ -277,13 +279,27 @@ export class FlowRun {
       const lanes = session.lanes.map(l => l.lane)
       const partitions = session.lanes.reduce((n, l) => n + l.partitions.length, 0)
       const keys = session.lanes.flatMap(l => l.partitions.map(partitionKey))
-      this.progress?.joined(keys, session.whole ?? true)
+      this.progress?.joined(keys, isWhole(session))
       this.emit('session_started', { session: session.id, lanes: lanes.join(', ') || 'none', partitions })
-      const ends = session.lanes.length > 0 ? await this.#lanes(session) : await this.#idle(session)
+      const ends = await this.#session(session)
       if (!ends.includes('over')) return ends.includes('stopped') ? 'stopped' : 'done'
       this.progress?.left()
       this.report.left()
       this.emit('session_over', { session: session.id, reason: reasonOf(session.over) })
+    }
+  }
+
+  async #session(session: Session): Promise<readonly string[]> {
+    const ended = new AbortController()
+    const { signal, release } = anySignal(session.over, this.abort, ended.signal)
+    const watching = watchElsewhere(this, session, signal)
+    try {
+      const ends = session.lanes.length > 0 ? await this.#lanes(session) : await this.#idle(session)
+      return ends.every(end => end === 'done') ? [await allRead(this, session)] : ends
+    } finally {
+      ended.abort()
+      await watching
+      release()
     }
   }
 

@@ -1,3 +1,4 @@
+import { isWhole } from './all_read'
 import { ConnectError } from './errors'
 import type { FlowRun } from './flow'
 import { measureLag } from './lag'
@@ -13,6 +14,9 @@ import { type PartitionState, type Recovery, recover } from './recover'
 import { anySignal, retrying } from './retry'
 import { newIncarnation } from './token'
 import { watchIdle } from './views/idle'
+
+/** Control records after the last rows get into the position after so long, where other workers look at it. */
+const QUIET_MS = 500
 
 /** Why a lane ended without an error. */
 export type LaneEnd = 'done' | 'stopped' | 'over'
@@ -186,7 +190,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
     else if ([...from].some(([key, offset]) => begun.get(key) !== offset)) {
       throw new ConnectError('P007_RESULT_UNKNOWN', 'the position moved while the schema was being learnt')
     }
-    const buffer = new LaneBuffer(reader.partitions, from, flow.clock)
+    const buffer = new LaneBuffer(reader.partitions, from, flow.clock, isWhole(session) ? null : QUIET_MS)
     for (const chunk of read) {
       buffer.add(chunk)
       flow.report.read(chunk)

@@ -31,14 +31,27 @@ export class LaneBuffer {
   readonly #partitions: readonly PartitionBuffer[]
   readonly #byKey: ReadonlyMap<string, PartitionBuffer>
   readonly #clock: Clock
+  readonly #quiet: number | null
   #rows = 0
   #bytes = 0
   #since: number | null = null
+  /** Since when there is anything that is not cut. */
+  #uncutSince: number | null = null
   #ended = false
   #wake: (() => void)[] = []
 
-  constructor(partitions: readonly TopicPartition[], next: ReadonlyMap<string, number>, clock: Clock) {
+  /**
+   * `quiet`: ranges without rows (control records) are due by themselves after so many milliseconds, so that other workers see
+   * in the position that nothing is left; null: they wait for rows.
+   */
+  constructor(
+    partitions: readonly TopicPartition[],
+    next: ReadonlyMap<string, number>,
+    clock: Clock,
+    quiet: number | null = null,
+  ) {
     this.#clock = clock
+    this.#quiet = quiet
     this.#partitions = partitions.map(p => {
       const key = partitionKey(p)
       const start = next.get(key) ?? 0
@@ -88,6 +101,7 @@ export class LaneBuffer {
     partition.chunks.push(chunk)
     this.#rows += rowsOf(chunk)
     this.#bytes += chunk.bytes
+    this.#uncutSince ??= this.#clock.monotonic()
     if (rowsOf(chunk) > 0) this.#since ??= this.#clock.monotonic()
     this.#notify()
   }
@@ -99,20 +113,27 @@ export class LaneBuffer {
 
   /**
    * Waits until a batch is due: enough rows or bytes, the oldest is old enough, or the input has ended with something left.
-   * Resolves false when the input has ended and nothing with rows is left.
+   * Resolves false when the input has ended and nothing that is due by itself is left.
    */
   async due(flush: Flush, signal: AbortSignal): Promise<boolean> {
     for (;;) {
       signal.throwIfAborted()
       if (this.isDue(flush)) return true
-      if (this.#ended) return this.#rows > 0
-      const age = this.#since === null ? null : this.#clock.monotonic() - this.#since
-      await this.#changed(signal, age === null ? null : Math.max(0, flush.interval - age))
+      if (this.#ended) return this.#rows > 0 || (this.#quiet !== null && this.#uncutSince !== null)
+      const dueAt =
+        this.#since !== null
+          ? this.#since + flush.interval
+          : this.#uncutSince !== null && this.#quiet !== null
+            ? this.#uncutSince + this.#quiet
+            : null
+      await this.#changed(signal, dueAt === null ? null : Math.max(0, dueAt - this.#clock.monotonic()))
     }
   }
 
   isDue(flush: Flush): boolean {
-    if (this.#rows === 0) return false
+    if (this.#rows === 0) {
+      return this.#quiet !== null && this.#uncutSince !== null && this.#clock.monotonic() - this.#uncutSince >= this.#quiet
+    }
     if (this.#rows >= flush.rows || this.#bytes >= flush.bytes) return true
     return this.#since !== null && this.#clock.monotonic() - this.#since >= flush.interval
   }
@@ -192,6 +213,7 @@ export class LaneBuffer {
     this.#rows -= rows
     this.#bytes -= bytes
     this.#since = this.#rows > 0 ? this.#clock.monotonic() : null
+    this.#uncutSince = this.#partitions.some(p => p.chunks.length > 0) ? this.#clock.monotonic() : null
     this.#notify()
     return { ranges, blocks, damaged, rows, bytes }
   }

@@ -9,7 +9,7 @@ import type { DetectorSpec } from './fields'
 import type { OffsetRange, TopicPartition } from './origin'
 import type { Schema } from './schema'
 import type { ViewSpec } from './spec'
-import type { ClosingLog, WindowStore } from './views/contracts'
+import type { SharedClosings, ViewClosings, WindowStore } from './views/contracts'
 
 /**
  * The contracts between the engine and its plugins, and the one declaration every plugin makes. This file is the public entry
@@ -71,6 +71,19 @@ export interface Session {
   readonly lanes: readonly LaneReader[]
   /** False: other workers hold some of the flow's partitions. Absent: this session has them all. */
   readonly whole?: boolean
+  /**
+   * How far the whole group is, in one look at every partition of the flow; absent where `whole` is never false. Throws
+   * P005_SESSION_OVER when it ended.
+   */
+  survey?(signal: AbortSignal): Promise<readonly PartitionSurvey[]>
+}
+
+export interface PartitionSurvey extends TopicPartition {
+  readonly committed: Committed
+  /** Where its reader goes on: the committed offset, else where the flow starts. */
+  readonly next: number
+  /** As `LaneReader.ends`. */
+  readonly end: number
 }
 
 /**
@@ -316,7 +329,7 @@ export interface PluginContext<Connection = unknown> {
   /** Views of the pipeline; absent outside of a running one. */
   readonly views?: readonly ViewSpec[]
   /** The closings of one of them. Closed by the engine. */
-  readonly closings?: (view: string) => Promise<ClosingLog>
+  readonly closings?: (view: string) => ViewClosings
   /** Makes a detector of a loaded `detectors:` entry; absent outside of a pipeline, where only the built-in ones are known. */
   readonly detector?: (spec: DetectorSpec, context: DetectorContext) => Detector
   /** Prints text and resolves when more may be printed; absent where there is no standard output to print to. */
@@ -417,8 +430,18 @@ export interface SinkDeclaration<Config extends z.ZodType = z.ZodType, Connectio
   create(config: z.output<Config>, context: SinkContext<Connection>): Sink
   /** Only where views can stand on its tables: opens the windows of one, whose objects the sink has made. */
   windows?(view: ViewSpec, context: PluginContext<Connection>, signal: AbortSignal): Promise<WindowStore>
+  /** Only where closings of views can be kept in this kind of connection. Nothing is opened. */
+  closings?(options: ClosingsOptions, context: PluginContext<Connection>): SharedClosings
   /** Only where dead letters can go to this kind of connection. */
   deadLetters?(topic: string, context: PluginContext<Connection>): DeadLetterWriter
+}
+
+export interface ClosingsOptions {
+  readonly view: string
+  /** Into how many shards its keys are split where nothing is there yet. */
+  readonly shards: number
+  /** After so many milliseconds without a sign of life another worker finalises. */
+  readonly sessionTimeout: number
 }
 
 export interface SinkContext<Connection = unknown> extends PluginContext<Connection> {

@@ -115,4 +115,9 @@ export function anySignal(...signals: readonly AbortSignal[]): { readonly signal
 export const expectListeners = (lanes: number, ...signals: readonly AbortSignal[]): void =>
   setMaxListeners(10 + 8 * lanes, ...signals)
 
+const RESTARTABLE: readonly string[] = ['K006_FENCED', 'P005_SESSION_OVER', 'P007_RESULT_UNKNOWN', 'S007_DEADLINE']
+
+/** Errors after which work starts again from what is stored: they concern a service, a session or a transaction, not the data. */
+export const isRestartable = (error: ConnectError): boolean => error.retriable || RESTARTABLE.includes(error.code)
+
 export const stopped = (): ConnectError => new ConnectError('R003_ABORTED', 'stopped on request')

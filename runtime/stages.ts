@@ -8,7 +8,7 @@ import type { FlowParts } from './flow'
 import type { DeadLetterWriter, Format, PluginContext, RegistryEndpoint, SinkContext } from './plugin'
 import type { Registry } from './registry'
 import type { FlowSpec, PipelineSpec } from './spec'
-import type { ClosingLog } from './views/contracts'
+import type { ViewClosings } from './views/contracts'
 import { viewName } from './views/plan'
 
 /** What a worker gives every plugin. */
@@ -20,7 +20,7 @@ export interface StageEnvironment {
   /** Where plugins that print write to; resolves when the text is taken. */
   readonly stdout?: (text: string) => Promise<void>
   /** The closings of a view of the pipeline; absent outside of a running one. */
-  readonly closings?: (view: string) => Promise<ClosingLog>
+  readonly closings?: (view: string) => ViewClosings
   /** True: formats get no registry, because nothing may be asked outside the machine. */
   readonly offline?: boolean
 }

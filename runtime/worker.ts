@@ -2,13 +2,13 @@ import type { DetectorAnomalies } from './anomaly_counts'
 import { asConnectError, ConnectError } from './errors'
 import { type FlowEnd, FlowRun } from './flow'
 import type { EngineHooks } from './hooks'
-import { anySignal, expectListeners } from './retry'
+import { anySignal, expectListeners, isRestartable } from './retry'
 import type { FlowSpec, PipelineSpec } from './spec'
 import { createFlow, endpoints, type StageEnvironment, upstreamOf } from './stages'
 import { fileStates, type StateStore } from './state'
 import { type FlowCounts, FlowStats, LatencyHistogram } from './stats'
 import type { Taps } from './tap'
-import type { ClosingLog } from './views/contracts'
+import type { ViewClosings } from './views/contracts'
 import { PipelineViews, type ViewResult } from './views/pipeline_views'
 
 export interface WorkerOptions extends StageEnvironment {
@@ -44,9 +44,6 @@ export interface WorkerResult {
 
 const FIRST_RESTART_MS = 500
 const LONGEST_RESTART_MS = 30_000
-
-/** Errors after which a flow starts again from its stored position: they concern a session or a transaction, not the data. */
-const RESTARTABLE: readonly string[] = ['K006_FENCED', 'P005_SESSION_OVER', 'P007_RESULT_UNKNOWN', 'S007_DEADLINE']
 
 /** All flows of all files in one process. A flow that fails ends alone; the others go on. */
 export class Worker {
@@ -121,7 +118,7 @@ export class Worker {
           events.emit('flow_finished', { ...ids, reason: 'stopped', complete: false })
           return result(null)
         }
-        if (!asked && (error.retriable || RESTARTABLE.includes(error.code))) {
+        if (!asked && isRestartable(error)) {
           stats.restarts++
           const in_ms = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** Math.min(attempt, 10))
           events.emit('flow_restarting', { ...ids, code: error.code, message: error.message, in_ms })
@@ -185,9 +182,10 @@ export class Worker {
     return true
   }
 
-  #closings(pipeline: PipelineSpec, view: string): Promise<ClosingLog> {
+  #closings(pipeline: PipelineSpec, view: string): ViewClosings {
     const views = this.#views.get(pipeline)
-    return views ? views.log(view) : Promise.reject(new ConnectError('R001_INTERNAL', `no closings of ${view}`))
+    if (!views) throw new ConnectError('R001_INTERNAL', `no closings of ${view}`)
+    return views.closings(view)
   }
 
   #refuseEndless(): void {

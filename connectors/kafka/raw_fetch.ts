@@ -45,6 +45,32 @@ export async function fetchRaw(broker: Broker, asked: FetchRequest, options: Fet
   }
 }
 
+/** One fetch of one partition, committed records only, for a reader without a session. */
+export async function fetchOnce(
+  broker: Broker,
+  what: TopicPartition & { readonly offset: number; readonly maxBytes: number; readonly maxWaitTime: number },
+  options: Pick<FetchOptions, 'requestTimeout' | 'answers'>,
+): Promise<FetchedSet> {
+  const { topic, partition, offset, maxBytes, maxWaitTime } = what
+  const partitions = [{ partition, fetchOffset: String(offset), maxBytes }]
+  const asked = {
+    maxWaitTime,
+    minBytes: 1,
+    maxBytes,
+    isolationLevel: READ_COMMITTED,
+    rackId: '',
+    topics: [{ topic, partitions }],
+  }
+  const call = broker.lookupRequest(API.fetch, requestDefinition('Fetch'))(asked)
+  const [part] = await send(broker, call, maxWaitTime + options.requestTimeout, options.answers)
+  if (!part || RETRIABLE.has(part.errorCode))
+    throw new ConnectError('K004_KAFKA_BUSY', `${topic}/${partition}: no leader gives records`)
+  if (part.errorCode !== 0) throw fetchError(part, offset)
+  return { ...part, fetchOffset: offset }
+}
+
+const READ_COMMITTED = 1
+
 export interface FetchOptions {
   readonly requestTimeout: number
   readonly turn: Turn

@@ -1,16 +1,16 @@
-import { ConnectError } from '../../runtime/errors'
+import type { ConnectError } from '../../runtime/errors'
 import { partitionKey, type TopicPartition } from '../../runtime/origin'
-import type { Chunk, Committed, LaneReader, Position, Session, TransactionGroup } from '../../runtime/plugin'
+import type { Chunk, Committed, LaneReader, PartitionSurvey, Position, Session, TransactionGroup } from '../../runtime/plugin'
 import { expectListeners } from '../../runtime/retry'
-import { kafkaError } from './errors'
-import { byTopic, GroupOffsets } from './group_offsets'
+import { GroupOffsets } from './group_offsets'
 import { LaneFeed } from './lane_feed'
 import { lanesOf } from './lanes'
+import { listOffsets } from './list_offsets'
 import type { Joined } from './membership'
 import type { Cluster } from './protocol'
 import type { FetchTarget } from './raw_fetch'
 import type { FetchedSet } from './record_set'
-import { Bell, orAbort, pause } from './waiting'
+import { Bell } from './waiting'
 
 export interface SessionOptions {
   readonly cluster: Cluster
@@ -26,8 +26,6 @@ export interface SessionOptions {
   readonly clusterName: string
 }
 
-const RETRY_WAIT_MS = 200
-
 /** One generation of the group as the engine sees it, and the target of what is fetched during it. */
 export class KafkaSession implements Session, FetchTarget {
   readonly id: string
@@ -37,6 +35,8 @@ export class KafkaSession implements Session, FetchTarget {
   readonly #feeds: readonly LaneFeed[]
   readonly #feedOf: ReadonlyMap<string, LaneFeed>
   readonly #wanted = new Bell()
+  readonly #options: SessionOptions
+  readonly #offsets: GroupOffsets
   #failure: ConnectError | null = null
 
   constructor(options: SessionOptions) {
@@ -45,6 +45,8 @@ export class KafkaSession implements Session, FetchTarget {
     const group = { id: groupId, memberId: joined.memberId, generation: joined.generation, cluster: options.clusterName }
     const end = (reason: ConnectError): void => this.end(reason)
     const offsets = new GroupOffsets({ cluster, groupId, joined, over: this.over, end })
+    this.#options = options
+    this.#offsets = offsets
     const owned = [...lanesOf(options.assignment, options.lanes)]
     this.#feeds = owned.map(
       ([, partitions]) => new LaneFeed({ partitions, limit: options.limit, over: this.over, wanted: this.#wanted }),
@@ -71,6 +73,24 @@ export class KafkaSession implements Session, FetchTarget {
   /** Why this session failed for good; null while it has not or where only the group moved on. */
   get failure(): ConnectError | null {
     return this.#failure
+  }
+
+  async survey(signal: AbortSignal): Promise<readonly PartitionSurvey[]> {
+    const { cluster, topics, start } = this.#options
+    const partitions = topics.flatMap(topic =>
+      cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ topic, partition: partitionId })),
+    )
+    const committed = await this.#offsets.committed(partitions, signal)
+    const at = (p: TopicPartition): Committed => committed.get(partitionKey(p)) ?? { offset: -1, metadata: null }
+    const over = this.over
+    const fresh = partitions.filter(p => at(p).offset < 0)
+    const starts = fresh.length > 0 ? await listOffsets({ cluster, over, partitions: fresh, which: start }, signal) : new Map()
+    const ends = await listOffsets({ cluster, over, partitions, which: 'end' }, signal)
+    return partitions.map(p => {
+      const key = partitionKey(p)
+      const { offset } = at(p)
+      return { ...p, committed: at(p), next: offset < 0 ? (starts.get(key) ?? 0) : offset, end: ends.get(key) ?? 0 }
+    })
   }
 
   end(reason: ConnectError): void {
@@ -134,11 +154,13 @@ class KafkaLane implements LaneReader {
   }
 
   startOffsets(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-    return this.#list(this.#o.cluster, partitions, this.#o.start === 'earliest', signal)
+    const { cluster, over, start } = this.#o
+    return listOffsets({ cluster, over, partitions, which: start }, signal)
   }
 
   ends(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-    return this.#list(uncommitted(this.#o.cluster), this.partitions, false, signal)
+    const { cluster, over } = this.#o
+    return listOffsets({ cluster, over, partitions: this.partitions, which: 'end' }, signal)
   }
 
   begin(next: ReadonlyMap<string, number>): void {
@@ -156,43 +178,4 @@ class KafkaLane implements LaneReader {
   resume(partitions: readonly TopicPartition[]): void {
     this.#o.feed.setPaused(partitions, false)
   }
-
-  /** First or next offset of each partition; the last stable offset for the end where the cluster reads committed records only. */
-  async #list(
-    cluster: Cluster,
-    partitions: readonly TopicPartition[],
-    fromBeginning: boolean,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, number>> {
-    const { over } = this.#o
-    const topics = byTopic(partitions, p => ({ partition: p.partition })).map(t => ({ ...t, fromBeginning }))
-    for (;;) {
-      if (over.aborted) throw over.reason
-      signal.throwIfAborted()
-      try {
-        const answer = await orAbort(cluster.fetchTopicsOffset(topics), over, signal)
-        const found = new Map(
-          answer.flatMap(t =>
-            t.partitions.map(p => [partitionKey({ topic: t.topic, partition: p.partition }), Number(p.offset)] as const),
-          ),
-        )
-        const missing = partitions.find(p => !found.has(partitionKey(p)))
-        if (!missing) return found
-        throw new ConnectError('K005_UNKNOWN_TOPIC', `no leader is known for ${partitionKey(missing)}`, { retriable: true })
-      } catch (thrown) {
-        if (over.aborted) throw over.reason
-        signal.throwIfAborted()
-        const error = kafkaError(thrown, 'list of offsets', { stage: 'read' })
-        if (!error.retriable) throw error
-      }
-      await pause(RETRY_WAIT_MS, over, signal)
-      await orAbort(cluster.refreshMetadata(), over, signal).catch(() => {})
-    }
-  }
 }
-
-/**
- * The same cluster, asked for the ends that also open transactions have reached. A broker acknowledges the end of a transaction
- * before its markers stand in the partitions, so that the last stable offset may still lie before records which are committed.
- */
-const uncommitted = (cluster: Cluster): Cluster => Object.create(cluster, { isolationLevel: { value: 0 } })

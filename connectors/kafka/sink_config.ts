@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as fields from '../../runtime/fields'
 import { defineSink } from '../../runtime/plugin'
+import { KafkaClosings } from './closings'
 import { CODEC_NUMBER, type CodecName } from './codecs'
 import type { KafkaConnection } from './connection'
 import { KafkaDeadLetters } from './dead_letters'
@@ -61,6 +62,7 @@ export const kafkaSink = defineSink<typeof sinkConfig, KafkaConnection>({
   capabilities: { exactly_once: true, upsert: false, create_table: true, transactional: true },
   writes: config => [topicNameOf(config)],
   create: (config, context) => new KafkaSink(config, context),
+  closings: (options, context) => new KafkaClosings(options, context),
   deadLetters: (name, context) => new KafkaDeadLetters(name, context),
   examples: [
     {

@@ -24,13 +24,16 @@ const TOPIC_WAIT_MS = 30_000
 
 const ISOLATION = { read_uncommitted: 0, read_committed: 1 } as const
 
+/** What reading takes of the config; the rest concerns what records hold. */
+export type KafkaReading = Pick<KafkaSourceConfig, 'topics' | 'start' | 'isolation' | 'session_timeout' | 'fetch' | 'group'>
+
 /**
  * Reads topics as a member of the flow's group. A kafkajs consumer keeps the connections and the membership; records reach the
  * session's lanes past it (raw_fetch.ts) and positions go through group_offsets.ts. A consumer that crashed is made again by the
  * next call of `session`.
  */
 export class KafkaSource implements Source {
-  readonly #config: KafkaSourceConfig
+  readonly #config: KafkaReading
   readonly #context: PluginContext<KafkaConnection>
   readonly #groupId: string
   readonly #memory = new MemberMemory()
@@ -48,7 +51,7 @@ export class KafkaSource implements Source {
   #firstTry: number | null = null
   #closed = false
 
-  constructor(config: KafkaSourceConfig, context: PluginContext<KafkaConnection>) {
+  constructor(config: KafkaReading, context: PluginContext<KafkaConnection>) {
     this.#config = config
     this.#context = context
     this.#groupId = config.group ?? groupOf(context)

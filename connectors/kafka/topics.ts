@@ -9,6 +9,8 @@ export interface TopicSpec {
   readonly partitions?: number
   readonly replication?: number
   readonly config?: Readonly<Record<string, string>>
+  /** Settings of a new topic that whoever runs the cluster may change. */
+  readonly initial?: Readonly<Record<string, string>>
 }
 
 const TOPIC_ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS'
@@ -40,7 +42,7 @@ export async function ensureTopic(
 }
 
 async function create(admin: Admin, spec: TopicSpec): Promise<boolean> {
-  const configEntries = Object.entries(spec.config ?? {}).map(([name, value]) => ({ name, value }))
+  const configEntries = Object.entries({ ...spec.initial, ...spec.config }).map(([name, value]) => ({ name, value }))
   try {
     return await admin.createTopics({
       waitForLeaders: false,

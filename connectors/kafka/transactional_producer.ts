@@ -93,7 +93,7 @@ export class TransactionalProducer {
   async send(parcel: Parcel, signal: AbortSignal): Promise<number> {
     const { topic, partition, records } = parcel
     const key = `${topic}|${partition}`
-    await this.#enrol(topic, partition, key, signal)
+    await this.enrol(topic, [partition], signal)
     const sequence = this.#sequences.get(key) ?? 0
     const set = encodeRecordBatch(records, { codec: this.#o.codec, ...this.#identity(), sequence, transactional: true })
     const { errorCode } = await this.#produce(topic, partition, set, signal)
@@ -160,15 +160,17 @@ export class TransactionalProducer {
     this.#withOffsets = false
   }
 
-  async #enrol(topic: string, partition: number, key: string, signal: AbortSignal): Promise<void> {
-    if (this.#enrolled.has(key)) return
+  /** Takes partitions into the transaction with one request; `send` does it for its own where that is still to be done. */
+  async enrol(topic: string, partitions: readonly number[], signal: AbortSignal): Promise<void> {
+    const missing = partitions.filter(p => !this.#enrolled.has(`${topic}|${p}`))
+    if (missing.length === 0) return
     const { transactionalId } = this.#o
     const { producerId, epoch } = this.#identity()
-    const topics = [{ topic, partitions: [partition] }]
+    const topics = [{ topic, partitions: missing }]
     await this.#coordinated('transaction', signal, broker =>
       broker.addPartitionsToTxn({ transactionalId, producerId: String(producerId), producerEpoch: epoch, topics }),
     )
-    this.#enrolled.add(key)
+    for (const p of missing) this.#enrolled.add(`${topic}|${p}`)
   }
 
   async #produce(topic: string, partition: number, set: Buffer, signal: AbortSignal): Promise<ProduceAnswer> {

@@ -7,7 +7,8 @@ import { rowJson } from '../../runtime/row_json'
 import { type Field, field, type Schema, TICKS_PER_MS } from '../../runtime/schema'
 import type { ColumnSet } from '../../runtime/store'
 import { takeColumn } from '../../runtime/take'
-import type { LoggedClosing, WindowStore } from '../../runtime/views/contracts'
+import type { LoggedClosing } from '../../runtime/views/contracts'
+import type { RowReader } from './shard_reads'
 
 /** What tells close, revise and final apart. */
 export const KIND: Field = field('_kind', { kind: 'dictionary', symbols: ['close', 'revise', 'final'] })
@@ -23,14 +24,14 @@ const ROWS_PER_CHUNK = 8_192
  * read together, as many as recent ones let expect to fit into `MOST_ROWS`.
  */
 export class ClosedRows {
-  readonly #windows: WindowStore
+  readonly #windows: RowReader
   readonly #schema: Schema
   readonly #partition: TopicPartition
   readonly #most: number
   #atOnce = 16
 
   constructor(options: {
-    readonly windows: WindowStore
+    readonly windows: RowReader
     /** That of `windows`, followed by `KIND`. */
     readonly schema: Schema
     readonly partition: TopicPartition

@@ -1,7 +1,10 @@
 import { z } from 'zod'
+import { ConnectError } from '../../runtime/errors'
 import { localSource } from '../../runtime/local_source'
 import { defineSource } from '../../runtime/plugin'
+import type { ClosingLog } from '../../runtime/views/contracts'
 import type { StoreConfig } from '../../sql/client'
+import { ShardedView } from './sharded'
 import { ViewInput } from './source'
 
 export const viewSourceConfig = z.strictObject({
@@ -17,10 +20,11 @@ export const viewConnector = defineSource<typeof viewSourceConfig, StoreConfig>(
     'Each time a window closes, is revised by late records, or becomes final, its rows are delivered: `window_start`, `window_end`, the ' +
     "view's keys and columns, `_rev` (grows with late records) and `_kind`: `close`, `revise` or `final`. The position is a place in the " +
     'log of closings of the view; reading a place again gives rows at least as new, and `_rev` tells which of two is. ' +
-    'One worker reads a view: its positions and the log stand in its data folder.',
+    "Where the pipeline has a Kafka connection the log is a topic of its own with a partition for each shard of the view's keys (as many " +
+    'as the flow has `lanes` when it is made), and workers share the shards; else the log and the positions stand in the data folder of one worker.',
   config: viewSourceConfig,
   connection: 'clickhouse',
-  capabilities: { delivers: 'columns', exactly_once: true, groups: false, shared_offsets: true },
+  capabilities: { delivers: 'columns', exactly_once: true, groups: true, shared_offsets: true },
   examples: [
     {
       title: 'Windows into a topic',
@@ -34,5 +38,13 @@ export const viewConnector = defineSource<typeof viewSourceConfig, StoreConfig>(
   conformance: { skip: { source: 'needs a view' } },
   bounded: () => false,
   reads: config => [`view:${config.view}`],
-  create: (config, context) => localSource(new ViewInput(config.view, context), context),
+  create(config, context) {
+    const closings = context.closings?.(config.view)
+    if (closings?.kind === 'shared') return new ShardedView(config.view, context, closings.shared)
+    const log = async (): Promise<ClosingLog> => {
+      if (closings) return closings.log()
+      throw new ConnectError('C010_UNKNOWN_REFERENCE', `nobody closes the windows of ${config.view} here`)
+    }
+    return localSource(new ViewInput(config.view, context, log), context)
+  },
 })

@@ -3,11 +3,10 @@ import type { LocalInput } from '../../runtime/local_source'
 import { partitionKey, type TopicPartition } from '../../runtime/origin'
 import type { Chunk, PluginContext } from '../../runtime/plugin'
 import type { PositionStore } from '../../runtime/positions'
-import type { Schema } from '../../runtime/schema'
 import type { ClosingLog, WindowStore } from '../../runtime/views/contracts'
 import type { StoreConfig } from '../../sql/client'
-import { openWindowStore } from '../../sql/windows/window_store'
-import { ClosedRows, KIND } from './closed_rows'
+import { ClosedRows } from './closed_rows'
+import { openView } from './open_view'
 
 interface Open {
   readonly log: ClosingLog
@@ -23,24 +22,22 @@ interface Open {
 export class ViewInput implements LocalInput {
   readonly #view: string
   readonly #context: PluginContext<StoreConfig>
+  readonly #log: () => Promise<ClosingLog>
   readonly #partition: TopicPartition
   #open: Open | null = null
   #next = 0
   #note: { readonly log: string } | null = null
 
-  constructor(view: string, context: PluginContext<StoreConfig>) {
+  /** `log`: opens the closings, which the engine closes. */
+  constructor(view: string, context: PluginContext<StoreConfig>, log: () => Promise<ClosingLog>) {
     this.#view = view
     this.#context = context
+    this.#log = log
     this.#partition = { topic: view, partition: 0 }
   }
 
   async open(positions: PositionStore, signal: AbortSignal) {
-    const { views = [], closings, connection, connectionName, baseDir } = this.#context
-    const spec = views.find(v => v.name === this.#view && v.connection === connectionName && v.window)
-    if (!spec || !closings) {
-      throw new ConnectError('C010_UNKNOWN_REFERENCE', `there is no view ${this.#view} with windows on ${connectionName}`)
-    }
-    const log = await closings(this.#view)
+    const log = await this.#log()
     this.#note = (await positions.note()) as { readonly log: string } | null
     if (this.#note && this.#note.log !== log.id) {
       throw new ConnectError(
@@ -48,16 +45,9 @@ export class ViewInput implements LocalInput {
         `the closings of the view ${this.#view} were begun anew; the position is in another log`,
       )
     }
-    const windows = await openWindowStore(spec, connection, baseDir, signal)
-    try {
-      const { schema } = await windows.read([0], null, signal)
-      const named: Schema = { ...schema, name: this.#view, key: spec.keys, fields: [...schema.fields, KIND] }
-      this.#open = { log, windows, rows: new ClosedRows({ windows, schema: named, partition: this.#partition }), positions }
-      return { schema: named, partitions: [this.#partition] }
-    } catch (error) {
-      await windows.close()
-      throw error
-    }
+    const { windows, schema } = await openView(this.#view, this.#context, signal)
+    this.#open = { log, windows, rows: new ClosedRows({ windows, schema, partition: this.#partition }), positions }
+    return { schema, partitions: [this.#partition] }
   }
 
   begin(next: ReadonlyMap<string, number>): void {

@@ -1,3 +1,4 @@
+import type { PluginContext, Source } from '../plugin'
 import type { ColumnSet } from '../store'
 
 /**
@@ -13,12 +14,19 @@ export interface WindowStore {
   finalise(ends: readonly number[], signal: AbortSignal): Promise<void>
   /**
    * Rows of closed windows (their ends, ascending) in window order, with `window_start`, `window_end`, keys, columns, `_rev`.
-   * At most so many rows; null: all.
+   * At most so many rows; null: all. With `shards`, only of keys in the wanted ones, and a last column `_shard` says in which.
    */
-  read(ends: readonly number[], most: number | null, signal: AbortSignal): Promise<ColumnSet>
+  read(ends: readonly number[], most: number | null, signal: AbortSignal, shards?: Shards): Promise<ColumnSet>
   /** Drops panes that lie wholly before this moment; may keep some of them. */
   prune(before: number, signal: AbortSignal): Promise<void>
   close(): Promise<void>
+}
+
+/** A key is in the shard that the hash of its values gives, of `of`; a view without keys is in shard 0. */
+export interface Shards {
+  readonly of: number
+  /** From 0; at least one. */
+  readonly wanted: readonly number[]
 }
 
 export interface PaneTotal {
@@ -42,22 +50,69 @@ export interface Closing {
   readonly kind: ClosingKind
 }
 
+/** How far the closings of a view have come: all that the next finaliser must know. Window ends; -Infinity: none yet. */
+export interface Reached {
+  readonly closed: number
+  readonly final: number
+  readonly watermark: number
+}
+
+/** Where the finaliser of a view writes down what it did. */
+export interface ClosingWriter {
+  /** After everything that was ever appended. */
+  readonly reached: Reached
+  /** Durable, all of them and each once, when it resolves. After an error it may be used no more: what stands is to be looked up. */
+  append(closings: readonly Closing[]): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------------- one worker
+
 /** A closing and its place in the log of its view, from 0 without gaps. */
 export interface LoggedClosing extends Closing {
   readonly offset: number
 }
 
-/** The acts of the finaliser of one view, in order; what reads a view has a place in it as its position. */
-export interface ClosingLog {
+/** The acts of the finaliser of one view, in order, on this machine; what reads a view has a place in it as its position. */
+export interface ClosingLog extends ClosingWriter {
   /** Drawn when the log was begun: positions in another log mean nothing here. */
   readonly id: string
   /** Offset of the next closing. */
   readonly end: number
-  /** Durable when it resolves. */
-  append(closings: readonly Closing[]): Promise<void>
   /** Up to `limit` closings from an offset on; empty at the end. */
   read(from: number, limit: number): Promise<readonly LoggedClosing[]>
   /** Resolves at the next append, or rejects with the signal's reason. */
   appended(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
+
+// --------------------------------------------------------------------------------------------------- several workers
+
+/**
+ * The closings of one view where all workers of the pipeline find them. Each closing stands once in every shard's partition, so
+ * that the keys of a shard are read in window order, by one worker, with an offset as position. `closing_record.ts` says what a
+ * record of it holds.
+ */
+export interface SharedClosings {
+  /** Makes the partitions where they are missing. Throws retriable errors while the service is away. */
+  open(signal: AbortSignal): Promise<void>
+  /** Partitions as a source with undecoded records, read as a member of the group of a flow. */
+  source(context: PluginContext): Source
+  /**
+   * Resolves when this worker is the one that finalises the view: no other can append from then on, whatever it believes. To be
+   * asked again after `over` and after an error of `append`.
+   */
+  own(signal: AbortSignal): Promise<OwnedClosings>
+  /** Lets another worker finalise. */
+  release(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface OwnedClosings extends ClosingWriter {
+  /** Aborts when another worker takes over. */
+  readonly over: AbortSignal
+}
+
+/** What a view source is given. */
+export type ViewClosings =
+  | { readonly kind: 'local'; log(): Promise<ClosingLog> }
+  | { readonly kind: 'shared'; readonly shared: SharedClosings }

@@ -4,7 +4,8 @@ import path from 'node:path'
 import { readIfPresent } from '../atomic_file'
 import { ConnectError } from '../errors'
 import { acquireLock } from '../process_lock'
-import type { Closing, ClosingKind, ClosingLog, LoggedClosing } from './contracts'
+import type { Closing, ClosingKind, ClosingLog, LoggedClosing, Reached } from './contracts'
+import { NOTHING_REACHED, reachedWith } from './plan'
 
 /**
  * The closings of one view in `<dataDir>/views/<pipeline>/<view>.ndjson`: a head line with the log's id, then one closing a line.
@@ -49,6 +50,7 @@ class FileLog implements ClosingLog {
   readonly #closings: LoggedClosing[]
   readonly #release: () => Promise<void>
   #bytes: number
+  #reached: Reached
   #waiting: (() => void)[] = []
   #closed = false
 
@@ -62,11 +64,16 @@ class FileLog implements ClosingLog {
     this.#handle = handle
     this.#bytes = bytes
     this.#closings = closings
+    this.#reached = closings.reduce(reachedWith, NOTHING_REACHED)
     this.#release = release
   }
 
   get end(): number {
     return this.#closings.length
+  }
+
+  get reached(): Reached {
+    return this.#reached
   }
 
   begin(): Promise<void> {
@@ -77,6 +84,7 @@ class FileLog implements ClosingLog {
     if (closings.length === 0) return
     await this.#write(closings.map(c => `${JSON.stringify([c.kind, c.watermark, ...c.windowEnds])}\n`).join(''))
     for (const c of closings) this.#closings.push({ ...c, offset: this.#closings.length })
+    this.#reached = closings.reduce(reachedWith, this.#reached)
     const waiting = this.#waiting
     this.#waiting = []
     for (const wake of waiting) wake()

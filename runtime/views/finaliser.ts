@@ -3,7 +3,7 @@ import { ConnectError } from '../errors'
 import type { Emitter } from '../events'
 import { anySignal, type RetryContext, retrying } from '../retry'
 import type { ViewSpec } from '../spec'
-import type { ClosingLog, PaneTotal, WindowStore } from './contracts'
+import type { ClosingWriter, PaneTotal, WindowStore } from './contracts'
 import { DueWindows } from './due_windows'
 import { closingsInOrder, endAtOrBefore, paneOf, pieces, type Windows, windowEnds, windowRecords } from './plan'
 import type { TableProgress } from './progress'
@@ -12,7 +12,6 @@ export interface FinaliserOptions {
   readonly pipeline: string
   readonly view: ViewSpec & { readonly window: Windows }
   readonly progress: TableProgress
-  readonly log: ClosingLog
   /** Called once the table is there. */
   readonly open: (signal: AbortSignal) => Promise<WindowStore>
   readonly clock: Clock
@@ -40,8 +39,12 @@ const MOST_ROWS = 2_000_000
 const LONGEST_TICK_MS = 1_000
 const NEVER = Number.NEGATIVE_INFINITY
 
+/** `over`: another worker finalises the view now. */
+export type FinaliserEnd = 'ended' | 'over'
+
 /**
- * Closes, revises and ends the windows of one view. One finaliser works on a view at a time.
+ * Closes, revises and ends the windows of one view, whenever this worker is the one to do it. One finaliser works on a view at a
+ * time.
  *
  * All it knows is in the log of closings and in the tables: a window whose rows were written and whose closing was not is written
  * again, which changes nothing, and then told. The order is always rows first, then the closing.
@@ -55,13 +58,13 @@ export class Finaliser {
   #watermark = NEVER
   /** Records of each pane when its windows were last looked at, from the first pane of a window that is not final. */
   #known: ReadonlyMap<number, number> = new Map()
-  /** Earliest event time written since the last pass. */
+  /** Earliest event time written since the last pass; -Infinity: not known. */
   #earliest = Number.POSITIVE_INFINITY
   #wake: (() => void) | null = null
   #changed = false
   #counts = { windows: 0, revisions: 0, late: 0, reopened: 0 }
   #pruned = NEVER
-  readonly #dueWindows: DueWindows
+  #dueWindows: DueWindows
 
   constructor(options: FinaliserOptions) {
     this.#o = options
@@ -80,43 +83,49 @@ export class Finaliser {
     return { ...this.#counts }
   }
 
-  /** Runs until every flow that writes the table has ended, or a stop is asked for. */
-  async run(): Promise<void> {
+  /**
+   * Runs until every flow that writes the table has ended, a stop is asked for, or the log is another worker's (`over`). It goes
+   * on from what the log says was done before.
+   */
+  async run(log: ClosingWriter, over: AbortSignal | null = null): Promise<FinaliserEnd> {
     const { progress, drain, abort } = this.#o
-    const stop = anySignal(drain, abort)
+    const stop = anySignal(drain, abort, ...(over ? [over] : []))
+    const unwatch = progress.watch()
     try {
       while (!progress.started) {
         this.#changed = false
-        if (progress.ended) return
+        if (progress.ended) return 'ended'
         await this.#change(stop.signal)
       }
       const store = await retrying(this.#retry(stop.signal), () => this.#o.open(stop.signal))
       try {
-        await this.#restore()
-        await this.#loop(store, stop.signal)
+        const { closed, final, watermark } = log.reached
+        this.#closedTo = closed
+        this.#finalTo = final
+        this.#watermark = watermark
+        this.#known = new Map()
+        // what was due before was for another worker to close
+        this.#dueWindows = new DueWindows(this.#o.clock)
+        await this.#loop(store, log, stop.signal)
       } finally {
         await store.close()
       }
+      return 'ended'
     } catch (error) {
-      if (abort.aborted || !drain.aborted) throw error
+      if (abort.aborted) throw error
+      if (!drain.aborted) {
+        if (over?.aborted) return 'over'
+        throw error
+      }
       if (error !== drain.reason && !(error instanceof ConnectError && error.code === 'R003_ABORTED')) throw error
+      return 'ended'
     } finally {
+      unwatch()
       stop.release()
     }
   }
 
-  /** What the log says was done before. */
-  async #restore(): Promise<void> {
-    const { log } = this.#o
-    for (const { kind, watermark, windowEnds } of await log.read(0, log.end)) {
-      const last = windowEnds[windowEnds.length - 1]
-      if (kind === 'close') this.#closedTo = Math.max(this.#closedTo, last)
-      if (kind === 'final') this.#finalTo = Math.max(this.#finalTo, last)
-      this.#watermark = Math.max(this.#watermark, watermark)
-    }
-  }
-
-  async #loop(store: WindowStore, signal: AbortSignal): Promise<void> {
+  async #loop(store: WindowStore, log: ClosingWriter, signal: AbortSignal): Promise<void> {
     const { progress } = this.#o
     for (let first = true; ; first = false) {
       this.#changed = false
@@ -125,7 +134,7 @@ export class Finaliser {
       this.#dueWindows.passed(endAtOrBefore(watermark, this.#windows))
       if (ended ? progress.complete : first || this.#due(watermark)) {
         await retrying(this.#retry(signal), () =>
-          this.#pass(store, ended ? Number.POSITIVE_INFINITY : watermark, first || ended, signal),
+          this.#pass(store, log, { reached: ended ? Number.POSITIVE_INFINITY : watermark, all: first || ended }, signal),
         )
       }
       if (ended) return
@@ -149,8 +158,13 @@ export class Finaliser {
   }
 
   /** `all`: compares everything that is kept, not only what may have changed since the last pass. */
-  async #pass(store: WindowStore, reached: number, all: boolean, signal: AbortSignal): Promise<void> {
-    const { view, log } = this.#o
+  async #pass(
+    store: WindowStore,
+    log: ClosingWriter,
+    { reached, all }: { readonly reached: number; readonly all: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { view } = this.#o
     const { size, slide } = this.#windows
     const started = this.#o.clock.monotonic()
     const earliest = this.#earliest
@@ -158,8 +172,9 @@ export class Finaliser {
     try {
       const horizon = this.#finalTo + slide - size
       const reopened = Number.isFinite(earliest) && paneOf(earliest, this.#windows) < horizon
-      const compare = all || reopened
-      const from = all || horizon === NEVER ? null : reopened ? paneOf(earliest, this.#windows) : horizon
+      const everything = all || earliest === NEVER || horizon === NEVER
+      const compare = all || earliest === NEVER || reopened
+      const from = everything ? null : reopened ? paneOf(earliest, this.#windows) : horizon
       const totals = await store.paneTotals(from, signal)
       const panes = new Map(totals.map(t => [t.pane, t]))
       const ends = windowEnds(panes.keys(), this.#windows)
@@ -176,7 +191,7 @@ export class Finaliser {
       const finalUpTo = reached - view.lateness
       const close = ends.filter(end => end > this.#closedTo && end <= reached)
       const final = ends.filter(end => end > this.#finalTo && end <= finalUpTo)
-      await this.#advance(close, final, panes, store, signal)
+      await this.#advance({ close, final }, panes, store, log, signal)
 
       if (Number.isFinite(reached)) {
         this.#watermark = Math.max(this.#watermark, reached)
@@ -195,13 +210,13 @@ export class Finaliser {
 
   /** Writes what closes and tells it together with what becomes final, in pieces that each can be done again. */
   async #advance(
-    close: readonly number[],
-    final: readonly number[],
+    { close, final }: { readonly close: readonly number[]; readonly final: readonly number[] },
     panes: ReadonlyMap<number, PaneTotal>,
     store: WindowStore,
+    log: ClosingWriter,
     signal: AbortSignal,
   ): Promise<void> {
-    const { view, log } = this.#o
+    const { view } = this.#o
     const acts = closingsInOrder(view.name, close, final, view.lateness)
     let told = 0
     for (const piece of [...pieces(close, panes, this.#windows, MOST_ROWS), null]) {

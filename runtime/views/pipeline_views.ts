@@ -2,12 +2,13 @@ import { asConnectError, ConnectError } from '../errors'
 import type { EngineHooks, Point } from '../hooks'
 import type { PluginContext } from '../plugin'
 import type { FlowSpec, PipelineSpec, ViewSpec } from '../spec'
-import type { StageEnvironment } from '../stages'
-import type { ClosingLog, WindowStore } from './contracts'
+import { endpoints, type StageEnvironment } from '../stages'
+import type { ClosingLog, SharedClosings, ViewClosings, WindowStore } from './contracts'
 import { openFileLog } from './file_log'
 import { Finaliser, type ViewCounts } from './finaliser'
 import { viewName, type Windows } from './plan'
 import { type FlowProgress, TableProgress } from './progress'
+import { takeTurns } from './turns'
 
 export interface ViewResult {
   readonly pipeline: string
@@ -34,8 +35,9 @@ interface Running {
 const NOTHING: ViewCounts = { windows: 0, revisions: 0, late: 0, reopened: 0 }
 
 /**
- * The windows of one pipeline in one worker: who tells how far a table is, and who closes. A view is finalised by one process, the
- * one that holds its log.
+ * The windows of one pipeline in one worker: who tells how far a table is, and who closes. Where the pipeline has a connection
+ * that keeps its topics, closings stand there and the workers take turns; else a view is finalised by one process, the one that
+ * holds its log on disk.
  */
 export class PipelineViews {
   readonly #pipeline: PipelineSpec
@@ -43,6 +45,7 @@ export class PipelineViews {
   readonly #views: readonly WindowedView[]
   readonly #tables = new Map<string, TableProgress>()
   readonly #logs = new Map<string, Promise<ClosingLog>>()
+  readonly #shared = new Map<string, SharedClosings>()
   readonly #finalisers = new Map<string, Finaliser>()
   #running: readonly Running[] = []
 
@@ -54,6 +57,8 @@ export class PipelineViews {
       const flows = pipeline.flows.filter(f => writes(f, view)).map(f => f.name)
       const key = tableKey(view)
       if (!this.#tables.has(key)) this.#tables.set(key, new TableProgress(flows, environment.clock))
+      const shared = this.#sharedClosings(view)
+      if (shared) this.#shared.set(view.name, shared)
     }
   }
 
@@ -63,8 +68,13 @@ export class PipelineViews {
     return (view && this.#tables.get(tableKey(view))?.of(flow.name)) ?? null
   }
 
-  /** The closings of a view; opened once, closed by `close`. */
-  log(name: string): Promise<ClosingLog> {
+  /** The closings of a view; closed by `close`. */
+  closings(name: string): ViewClosings {
+    const shared = this.#shared.get(name)
+    return shared ? { kind: 'shared', shared } : { kind: 'local', log: () => this.#log(name) }
+  }
+
+  #log(name: string): Promise<ClosingLog> {
     const { dataDir } = this.#environment
     const log = this.#logs.get(name) ?? openFileLog({ dataDir, pipeline: this.#pipeline.name, view: name })
     this.#logs.set(name, log)
@@ -97,6 +107,7 @@ export class PipelineViews {
   async close(): Promise<void> {
     const logs = await Promise.allSettled(this.#logs.values())
     await Promise.allSettled(logs.map(l => (l.status === 'fulfilled' ? l.value.close() : undefined)))
+    await Promise.allSettled([...this.#shared.values()].map(s => s.close()))
   }
 
   async #finalise(view: WindowedView, progress: TableProgress): Promise<ViewResult> {
@@ -105,10 +116,11 @@ export class PipelineViews {
     const ids = { pipeline: this.#pipeline.name, view: view.name }
     try {
       const open = (signal: AbortSignal): Promise<WindowStore> => this.#open(view, signal)
-      const log = await this.log(view.name)
-      const finaliser = new Finaliser({ pipeline: ids.pipeline, view, progress, log, open, clock, events, drain, abort, at })
+      const finaliser = new Finaliser({ pipeline: ids.pipeline, view, progress, open, clock, events, drain, abort, at })
       this.#finalisers.set(view.name, finaliser)
-      await finaliser.run()
+      const shared = this.#shared.get(view.name)
+      if (shared) await takeTurns({ ...ids, shared, finaliser, progress, clock, events, drain, abort })
+      else await finaliser.run(await this.#log(view.name))
       return { ...ids, counts: finaliser.counts, error: null }
     } catch (thrown) {
       const error = asConnectError(thrown)
@@ -122,15 +134,35 @@ export class PipelineViews {
   }
 
   #open(view: WindowedView, signal: AbortSignal): Promise<WindowStore> {
-    const { registry, clock, events, dataDir } = this.#environment
-    const connection = this.#pipeline.connections[view.connection]
-    const open = registry.find('sink', connection?.type ?? '')?.windows
+    const { registry } = this.#environment
+    const open = registry.find('sink', this.#pipeline.connections[view.connection]?.type ?? '')?.windows
     if (!open) throw new ConnectError('C013_UNSAFE_NEIGHBOURS', `${view.at}: the connection ${view.connection} has no views`)
-    const context: PluginContext = {
+    return open(view, this.#context(view, view.connection), signal)
+  }
+
+  /** Null where the pipeline has no connection that keeps its own topics. */
+  #sharedClosings(view: WindowedView): SharedClosings | null {
+    const { home, connections, flows } = this.#pipeline
+    const { registry } = this.#environment
+    const create = home === null ? undefined : registry.find('sink', connections[home].type)?.closings
+    if (home === null || !create) return null
+    const readers = flows.filter(f => endpoints(f, registry).reads.includes(viewName(view)))
+    const timeouts = flows.filter(f => writes(f, view)).flatMap(f => sessionTimeoutOf(f) ?? [])
+    const options = {
+      view: view.name,
+      shards: Math.max(1, ...readers.map(f => f.lanes)),
+      sessionTimeout: timeouts.length > 0 ? Math.min(...timeouts) : SESSION_TIMEOUT_MS,
+    }
+    return create(options, this.#context(view, home))
+  }
+
+  #context(view: ViewSpec, connection: string): PluginContext {
+    const { clock, events, dataDir } = this.#environment
+    return {
       pipeline: this.#pipeline.name,
       flow: view.name,
-      connection: connection.config,
-      connectionName: view.connection,
+      connection: this.#pipeline.connections[connection]?.config,
+      connectionName: connection,
       lanes: 1,
       baseDir: this.#pipeline.baseDir,
       dataDir,
@@ -138,9 +170,14 @@ export class PipelineViews {
       events,
       memory: 0,
     }
-    return open(view, context, signal)
   }
 }
+
+/** Where no flow that writes the table says when a worker is taken for lost. */
+const SESSION_TIMEOUT_MS = 10_000
+
+const sessionTimeoutOf = ({ source }: FlowSpec): number | undefined =>
+  (source.config as { readonly session_timeout?: number } | null)?.session_timeout
 
 const tableKey = (view: ViewSpec): string => `${view.connection}:${view.from}`
 

@@ -1,5 +1,5 @@
 import type { ViewSpec } from '../spec'
-import type { Closing, ClosingKind, PaneTotal } from './contracts'
+import type { Closing, ClosingKind, PaneTotal, Reached } from './contracts'
 
 /** Pure part of finalising: which windows have panes, and in which order they close and become final. Milliseconds throughout. */
 
@@ -52,6 +52,22 @@ export function closingsInOrder(
   const rank = (a: Act): number => (a.kind === 'close' ? 1 : a.at === a.end ? 2 : 0)
   acts.sort((a, b) => a.at - b.at || rank(a) - rank(b) || a.end - b.end)
   return acts.map(a => ({ view, watermark: a.at, windowEnds: [a.end], kind: a.kind }))
+}
+
+export const NOTHING_REACHED: Reached = {
+  closed: Number.NEGATIVE_INFINITY,
+  final: Number.NEGATIVE_INFINITY,
+  watermark: Number.NEGATIVE_INFINITY,
+}
+
+/** How far a log has come with one closing more. */
+export function reachedWith(before: Reached, { kind, watermark, windowEnds }: Closing): Reached {
+  const last = windowEnds[windowEnds.length - 1]
+  return {
+    closed: kind === 'close' ? Math.max(before.closed, last) : before.closed,
+    final: kind === 'final' ? Math.max(before.final, last) : before.final,
+    watermark: Math.max(before.watermark, watermark),
+  }
 }
 
 /** Window ends in pieces whose panes hold at most about `most` rows, so that one statement stays within bounds. */

@@ -1,12 +1,13 @@
 import type { Clock } from '../clock'
 
 /**
- * How far a table has come in event time, over all flows of this worker that write it.
+ * How far a table has come in event time, over all flows that write it.
  *
  * Its watermark is the smallest of the largest settled event times of its partitions; an idle partition (read to its end for a
- * while) does not hold it back, a partition without any event time does. It never goes back. A flow whose partitions are not all
- * here (another worker holds some) or not known yet holds it where it is. When every partition is idle it goes on with the wall
- * clock, so that the last windows close and silence is seen.
+ * while) does not hold it back, a partition without any event time does. It never goes back. Of partitions that another worker
+ * holds it knows what stands in their positions, which is never more than what is settled; a flow whose partitions are not all
+ * known holds it where it is. When every partition is idle it goes on with the wall clock, so that the last windows close and
+ * silence is seen.
  */
 export class TableProgress {
   readonly #clock: Clock
@@ -15,14 +16,15 @@ export class TableProgress {
   #watermark: number | null = null
   #idleSince: { readonly at: number; readonly watermark: number } | null = null
   #started = false
+  #watching = 0
 
   /** `flows`: names of those that write the table. */
   constructor(flows: readonly string[], clock: Clock) {
     this.#clock = clock
-    for (const flow of flows) this.#flows.set(flow, { phase: 'starting', expected: new Set(), marks: new Map(), idle: new Set() })
+    for (const flow of flows) this.#flows.set(flow, NEW)
   }
 
-  /** True once a flow has opened the table. */
+  /** True once a flow has opened the table, here or elsewhere. */
   get started(): boolean {
     return this.#started
   }
@@ -59,24 +61,40 @@ export class TableProgress {
     this.#listeners.add(listener)
   }
 
+  /** Until the returned function is called somebody needs the watermark, so that partitions held elsewhere are looked up. */
+  watch(): () => void {
+    this.#watching++
+    let done = false
+    return () => {
+      if (!done) this.#watching--
+      done = true
+    }
+  }
+
   /** What a flow tells; undefined for a flow that does not write this table. */
   of(flow: string): FlowProgress {
-    const state = (): FlowState =>
-      this.#flows.get(flow) ?? { phase: 'starting', expected: new Set(), marks: new Map(), idle: new Set() }
+    const state = (): FlowState => this.#flows.get(flow) ?? NEW
     const change = (changes: Partial<FlowState>): void => {
       this.#flows.set(flow, { ...state(), ...changes })
       for (const l of this.#listeners) l.changed()
     }
+    const written = (earliest: number | null, behind: Float64Array | null): void => {
+      for (const l of this.#listeners) l.written(earliest, behind)
+    }
     return {
-      joined: (partitions, whole) =>
-        change({ phase: whole ? 'running' : 'partial', expected: new Set(partitions), marks: new Map(), idle: new Set() }),
+      watched: () => this.#watching > 0,
+      joined: (partitions, whole) => {
+        // whatever other workers wrote between two looks
+        written(Number.NEGATIVE_INFINITY, null)
+        change({ ...NEW, phase: 'running', expected: new Set(partitions), elsewhere: whole ? NOWHERE : null })
+      },
       left: () => change({ phase: 'starting' }),
       lane: watermarks => {
         this.#started = true
         change({ marks: new Map([...state().marks, ...watermarks]) })
       },
       settled: ({ watermarks, earliest, behind }) => {
-        for (const l of this.#listeners) l.written(earliest, behind)
+        written(earliest, behind)
         change({ marks: new Map([...state().marks, ...watermarks]) })
       },
       idle: (partition, idle) => {
@@ -85,6 +103,18 @@ export class TableProgress {
         if (idle) next.add(partition)
         else next.delete(partition)
         change({ idle: next })
+      },
+      elsewhere: partitions => {
+        const { elsewhere, phase } = state()
+        if (phase !== 'running') return
+        this.#started ||= [...partitions.values()].some(p => p.begun)
+        // one that did not hold the watermark back may have written into windows that are final
+        const back = [...partitions].some(([key, p]) => {
+          const before = elsewhere?.get(key)
+          return before?.idle && before.watermark !== p.watermark
+        })
+        if (back) written(Number.NEGATIVE_INFINITY, null)
+        change({ elsewhere: partitions })
       },
       ended: well => {
         if (state().phase !== 'done') change({ phase: well ? 'done' : 'failed' })
@@ -99,15 +129,15 @@ export class TableProgress {
   #lowest(): { readonly lowest: number | null; readonly allIdle: boolean } {
     let lowest = Number.POSITIVE_INFINITY
     let allIdle = true
-    for (const { phase, expected, marks, idle } of this.#flows.values()) {
+    for (const { phase, expected, marks, idle, elsewhere } of this.#flows.values()) {
       if (phase === 'done') continue
-      if (phase !== 'running') return { lowest: null, allIdle: false }
-      for (const partition of expected) {
-        if (idle.has(partition)) continue
+      if (phase !== 'running' || elsewhere === null) return { lowest: null, allIdle: false }
+      const here = [...expected].map(key => ({ idle: idle.has(key), watermark: marks.get(key) ?? null }))
+      for (const partition of [...here, ...elsewhere.values()]) {
+        if (partition.idle) continue
         allIdle = false
-        const mark = marks.get(partition)
-        if (mark === undefined) return { lowest: null, allIdle: false }
-        lowest = Math.min(lowest, mark)
+        if (partition.watermark === null) return { lowest: null, allIdle: false }
+        lowest = Math.min(lowest, partition.watermark)
       }
     }
     return { lowest: Number.isFinite(lowest) ? lowest : null, allIdle: allIdle && !this.ended }
@@ -115,22 +145,41 @@ export class TableProgress {
 }
 
 interface FlowState {
-  /** `partial`: other workers hold some of its partitions. */
-  readonly phase: 'starting' | 'running' | 'partial' | 'done' | 'failed'
+  readonly phase: 'starting' | 'running' | 'done' | 'failed'
+  /** Partitions that this worker holds. */
   readonly expected: ReadonlySet<string>
-  /** Largest settled event time of each partition, milliseconds. */
+  /** Largest settled event time of each of them, milliseconds. */
   readonly marks: ReadonlyMap<string, number>
   readonly idle: ReadonlySet<string>
+  /** Those that others hold; null: not known yet. */
+  readonly elsewhere: ReadonlyMap<string, ElsewhereState> | null
+}
+
+const NOWHERE: ReadonlyMap<string, ElsewhereState> = new Map()
+const NEW: FlowState = { phase: 'starting', expected: new Set(), marks: new Map(), idle: new Set(), elsewhere: null }
+
+/** A partition that another worker holds, as its position says. */
+export interface ElsewhereState {
+  /** Largest settled event time, milliseconds; null: none yet. */
+  readonly watermark: number | null
+  readonly idle: boolean
+  /** False: nobody has stored a position for it yet. */
+  readonly begun: boolean
 }
 
 export interface TableListener {
   changed(): void
-  /** Rows were written: the earliest of their event times, and how far each lay behind (see `TokenWrite.behind`). */
+  /**
+   * Rows were written: the earliest of their event times (-Infinity: not known), and how far each lay behind (see
+   * `TokenWrite.behind`).
+   */
   written(earliest: number | null, behind: Float64Array | null): void
 }
 
 /** What one flow tells about the table it writes. Partitions by their `partitionKey`. */
 export interface FlowProgress {
+  /** Whether what is told about other workers is of use now. */
+  watched(): boolean
   /** A session began. `whole`: it has every partition of the flow. */
   joined(partitions: readonly string[], whole: boolean): void
   /** It is over; what comes next is not known. */
@@ -144,5 +193,7 @@ export interface FlowProgress {
     readonly behind: Float64Array | null
   }): void
   idle(partition: string, idle: boolean): void
+  /** All partitions that the session lacks. */
+  elsewhere(partitions: ReadonlyMap<string, ElsewhereState>): void
   ended(well: boolean): void
 }

@@ -1,3 +1,4 @@
+import type { Shards } from '../../runtime/views/contracts'
 import { identifier, integer, tableName } from '../quote'
 import { type CompiledView, GENERATION, PANE, PARTITION, RECORDS, REVISION, SOURCE, type TypedColumn } from './compile'
 import { rowTableColumns } from './ddl'
@@ -59,9 +60,17 @@ export const rowTotals = (view: CompiledView, from: number | null): string =>
     'GROUP BY end ORDER BY end',
   ].join('\n')
 
+/** In which of so many shards a key is. */
+const SHARD = '_shard'
+
 /** Columns of `windowRows`, with their types. */
-export const windowRowColumns = (view: CompiledView): readonly TypedColumn[] =>
-  rowTableColumns(view).map(c => (c.name === REVISION ? { ...c, type: 'Int64' } : c))
+export const windowRowColumns = (view: CompiledView, sharded: boolean): readonly TypedColumn[] => [
+  ...rowTableColumns(view).map(c => (c.name === REVISION ? { ...c, type: 'Int64' } : c)),
+  ...(sharded ? [{ name: SHARD, type: 'Int32' }] : []),
+]
+
+const shardOf = ({ keys }: CompiledView, of: number): string =>
+  keys.length === 0 ? 'toInt32(0)' : `toInt32(cityHash64(${keys.map(k => identifier(k.name)).join(', ')}) % ${integer(of)})`
 
 /**
  * Closed windows with these ends (ascending), in window order, for readers of closings; at most so many rows.
@@ -69,12 +78,20 @@ export const windowRowColumns = (view: CompiledView): readonly TypedColumn[] =>
  * PREWHERE, because conditions on the sorting key hold for all revisions of a row and so may be applied before FINAL merges
  * them; ClickHouse does not move them there by itself.
  */
-export function windowRows(view: CompiledView, ends: readonly number[], most: number | null): string {
-  const columns = windowRowColumns(view).map(c => identifier(c.name))
+export function windowRows(view: CompiledView, ends: readonly number[], most: number | null, shards?: Shards): string {
+  const columns = windowRowColumns(view, false).map(c => identifier(c.name))
+  const inShards =
+    shards && shards.wanted.length < shards.of
+      ? ` AND ${shardOf(view, shards.of)} IN (${shards.wanted.map(integer).join(', ')})`
+      : ''
   return [
-    `SELECT ${[...columns.slice(0, -1), `toInt64(${identifier(REVISION)}) AS ${identifier(REVISION)}`].join(', ')}`,
+    `SELECT ${[
+      ...columns.slice(0, -1),
+      `toInt64(${identifier(REVISION)}) AS ${identifier(REVISION)}`,
+      ...(shards ? [`${shardOf(view, shards.of)} AS ${identifier(SHARD)}`] : []),
+    ].join(', ')}`,
     `FROM ${tableName(rowsOf(view))} FINAL`,
-    `PREWHERE ${among('window_end', ends, windowOf(view).slide, moment)}`,
+    `PREWHERE (${among('window_end', ends, windowOf(view).slide, moment)})${inShards}`,
     `ORDER BY ${['window_end', ...view.keys.map(k => k.name)].map(identifier).join(', ')}`,
     ...(most === null ? [] : [`LIMIT ${integer(most)}`]),
     // all revisions of a window lie in one partition, which is by its end

@@ -61,7 +61,6 @@ async function isThere(store: Store, table: TableName, signal: AbortSignal): Pro
 /** Finalising and reading one compiled view. Closing it closes `store`. */
 export function createWindowStore(view: CompiledView, store: Store): WindowStore {
   const { panes } = view.tables
-  const described = windowRowColumns(view)
   return {
     async paneTotals(from, signal) {
       const rows = await store.query(paneTotals(view, from), { signal })
@@ -72,7 +71,8 @@ export function createWindowStore(view: CompiledView, store: Store): WindowStore
       return new Map(rows.map(r => [Number(r.end), Number(r.records)]))
     },
     finalise: (ends, signal) => store.command(finaliseWindows(view, ends, GENERATION_NOW), { signal, settings: SETTINGS }),
-    read: (ends, most, signal) => store.select(windowRows(view, ends, most), { signal, described }),
+    read: (ends, most, signal, shards) =>
+      store.select(windowRows(view, ends, most, shards), { signal, described: windowRowColumns(view, shards !== undefined) }),
     async prune(before, signal) {
       const day = new Date(before).toISOString().slice(0, 10).replaceAll('-', '')
       const parts = await store.query(

@@ -103,7 +103,6 @@ async function mismatch({ shape, steps }: Scenario): Promise<string | null> {
       pipeline: 'p',
       view: spec,
       progress,
-      log,
       open,
       clock: systemClock,
       events: silent,
@@ -115,7 +114,7 @@ async function mismatch({ shape, steps }: Scenario): Promise<string | null> {
     flow.lane(new Map(marks))
     // a partition that has sent nothing yet does not hold the others
     for (const key of keys) if (!marks.has(key)) flow.idle(key, true)
-    return { flow, ended: finaliser.run() }
+    return { flow, ended: finaliser.run(log) }
   }
   let now = begin()
   try {

@@ -161,14 +161,13 @@ describe('with a log on disk', () => {
       pipeline: 'p',
       view,
       progress,
-      log,
       open: async () => panes,
       clock: systemClock,
       events: silent,
       drain: never,
       abort: never,
     })
-    const running = finaliser.run()
+    const running = finaliser.run(log)
     const a = progress.of('a')
     a.joined(['t|0'], true)
     a.lane(new Map())

@@ -1,5 +1,6 @@
 import { type Column, createColumn, F64Column, FixedColumn, I64Column, VarColumn } from '../../runtime/column'
 import { type DataType, type Field, field } from '../../runtime/schema'
+import type { Faults } from './faults'
 import type { Layout } from './layout'
 import type { FieldOptions } from './options'
 import { hash, normal, streamOf, uniform, uniform53 } from './random'
@@ -18,6 +19,38 @@ export interface ColumnContext {
   readonly layout: Layout
   /** Key number to key. */
   readonly keyText: (key: number) => string
+}
+
+/** The fault of each row, as text; empty: none. */
+export function labelColumn(name: string, context: ColumnContext, faults: Faults): Generated {
+  const of = field(name, 'utf8')
+  return {
+    field: of,
+    fill(rows) {
+      const column = new VarColumn(of.type, false)
+      column.reserve(rows.count, 0)
+      for (let i = 0; i < rows.count; i++) {
+        const text = faults.label(rows.fault[i], rows.time[i] - context.start)
+        column.reserve(0, Buffer.byteLength(text))
+        column.offsets[i + 1] = column.offsets[i] + column.data.write(text, column.offsets[i])
+        column.length = i + 1
+      }
+      return column
+    },
+  }
+}
+
+/** A column that faults damage. */
+export function damaged(column: Generated, damage: ((column: Column, rows: Rows) => void) | null): Generated {
+  if (damage === null) return column
+  return {
+    field: column.field,
+    fill(rows) {
+      const filled = column.fill(rows)
+      damage(filled, rows)
+      return filled
+    },
+  }
 }
 
 export function generated(name: string, options: FieldOptions, context: ColumnContext): Generated {

@@ -114,6 +114,28 @@ export const fieldOptions = z.discriminatedUnion('type', [
 export type FieldOptions = z.output<typeof fieldOptions>
 export type SeriesOptions = z.output<typeof series>
 
+const timetable = {
+  every: duration().describe('One begins each time this long has passed, at a key that is drawn.'),
+  for: duration().describe('How long it lasts.'),
+  after: duration().prefault('0s').describe('The first begins so long after the history.'),
+}
+const damaged = z.array(columnName()).min(1).describe('Fields it changes: `series`, `normal`, or `uniform` that is not integer.')
+
+const fault = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('silent'), ...timetable }).describe('The key does not report.'),
+    z
+      .strictObject({ type: z.literal('scale'), ...timetable, fields: damaged, by: z.number() })
+      .describe('Values are so many times what they would be.'),
+    z
+      .strictObject({ type: z.literal('garbage'), ...timetable, fields: damaged, min: z.number(), max: z.number() })
+      .describe('Values are evenly distributed in [min, max), whatever they would be.'),
+  ])
+  .refine(f => f.for <= f.every, '`for` must not be longer than `every`')
+  .refine(f => f.every > 0, '`every` must be above 0')
+
+export type FaultOptions = z.output<typeof fault>
+
 const RATE = /^(\d+(?:\.\d+)?)\/(s|m|h|d)$/
 const RATE_UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -128,6 +150,9 @@ const rate = z
     context.addIssue({ code: 'custom', message: 'the rate must be above 0' })
     return z.NEVER
   })
+
+const isFractional = (field: FieldOptions | undefined): boolean =>
+  field?.type === 'series' || field?.type === 'normal' || (field?.type === 'uniform' && !field.integer)
 
 export const generateOptions = z
   .strictObject({
@@ -165,6 +190,15 @@ export const generateOptions = z
       .refine(g => g.for <= g.every, '`for` must not be longer than `every`')
       .optional()
       .describe('Keys that fall silent: their records are left out.'),
+    faults: z
+      .record(z.string().regex(/^[a-z][a-z0-9_]*$/, 'expected a name: lower case letters, digits, "_"'), fault)
+      .optional()
+      .describe('Faults by name: each strikes one key at a time. They begin after the history, which is clean.'),
+    label: columnName()
+      .optional()
+      .describe(
+        'Column that tells the fault of a row: `name-n` for the n-th of its kind, else empty. With it, records of silent keys stay, with their label; whoever plays the fault filters them and drops the column.',
+      ),
     seed: z.int().prefault(1).describe('The same seed gives the same values.'),
     partitions: z.int().min(1).max(256).prefault(1).describe('Partitions over which the keys are spread.'),
   })
@@ -174,6 +208,18 @@ export const generateOptions = z
   })
   .refine(o => o.interval === undefined || o.interval > 0, { message: 'the interval must be above 0', path: ['interval'] })
   .refine(o => o.count === undefined || o.for === undefined, { message: 'give either `count` or `for`', path: ['for'] })
+  .superRefine((o, context) => {
+    for (const [name, f] of Object.entries(o.faults ?? {}))
+      for (const field of 'fields' in f ? f.fields : [])
+        if (!isFractional(o.fields[field])) {
+          const message = `"${field}" is no field of fractional numbers: series, normal, or uniform that is not integer`
+          context.addIssue({ code: 'custom', path: ['faults', name, 'fields'], message })
+        }
+    if (o.label !== undefined && !o.faults)
+      context.addIssue({ code: 'custom', path: ['label'], message: '`label` tells faults: give `faults`' })
+    if (o.label !== undefined && (o.label in o.fields || o.label === o.time || o.label === o.keys?.column))
+      context.addIssue({ code: 'custom', path: ['label'], message: 'the label needs a name that no other column has' })
+  })
   .refine(o => !(o.time in o.fields) && !(o.keys && (o.keys.column in o.fields || o.keys.column === o.time)), {
     message: 'the column of the time, that of the key and the fields need different names',
     path: ['fields'],

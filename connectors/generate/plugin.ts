@@ -36,6 +36,19 @@ fields:
 `,
     },
     {
+      title: 'Devices of which one leaks now and then, labelled',
+      yaml: `type: generate
+history: 8h
+interval: 5s
+keys: {column: device, count: 40, prefix: dev-}
+fields:
+  bytes_out: {type: series, base: 5000, spread: 1000, noise: 500, min: 0}
+faults:
+  leaking: {type: scale, fields: [bytes_out], by: 30, every: 1m, for: 30s}
+label: fault
+`,
+    },
+    {
       title: 'A fixed number of rows, as fast as possible',
       yaml: `type: generate
 count: 1000000

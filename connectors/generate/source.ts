@@ -7,11 +7,12 @@ import type { Block, Chunk } from '../../runtime/plugin'
 import type { PositionStore } from '../../runtime/positions'
 import { rowJson } from '../../runtime/row_json'
 import type { Schema } from '../../runtime/schema'
-import { type ColumnContext, type Generated, generated, keyColumn, timeColumn } from './columns'
+import { type ColumnContext, damaged, type Generated, generated, keyColumn, labelColumn, timeColumn } from './columns'
+import { damage, type Faults, faultsOf } from './faults'
 import { endOffset, type Layout, layoutOf, recordAt } from './layout'
 import type { GenerateOptions } from './options'
 import { createPace, type Pace } from './pace'
-import { type Rows, rowsAt } from './rows'
+import { type Disturbance, type Rows, rowsAt } from './rows'
 import { windows } from './shapes'
 
 export const TOPIC = 'generate'
@@ -41,7 +42,8 @@ export class GenerateInput implements LocalInput {
   #writeNote: (() => Promise<void>) | null = null
   #columns: readonly Generated[] = []
   #schema: Schema = { fields: [] }
-  #silent: ((key: number, elapsed: number) => boolean) | null = null
+  readonly #faults: Faults | null
+  readonly #disturbance: Disturbance
   #pace: Pace | null = null
   #next: number[] = []
 
@@ -49,6 +51,13 @@ export class GenerateInput implements LocalInput {
     this.#options = options
     this.#clock = clock
     this.#layout = layoutOf(options)
+    this.#faults = faultsOf(options)
+    const { gaps, seed, label } = options
+    this.#disturbance = {
+      silent: gaps ? windows(seed, 'gaps', gaps) : null,
+      faults: this.#faults,
+      keepSilenced: label !== undefined,
+    }
     this.#partitions = Array.from({ length: options.partitions }, (_, partition) => ({ topic: TOPIC, partition }))
   }
 
@@ -65,8 +74,6 @@ export class GenerateInput implements LocalInput {
     this.#writeNote = note ? null : () => positions.writeNote(first)
     this.#columns = this.#makeColumns()
     this.#schema = { fields: this.#columns.map(c => c.field) }
-    const { gaps, seed } = this.#options
-    this.#silent = gaps ? windows(seed, 'gaps', gaps) : null
     return { schema: this.#schema, partitions: this.#partitions }
   }
 
@@ -128,14 +135,15 @@ export class GenerateInput implements LocalInput {
   }
 
   #makeColumns(): readonly Generated[] {
-    const { keys, fields, time, seed } = this.#options
+    const { keys, fields, time, seed, label } = this.#options
     const digits = String((keys?.count ?? 1) - 1).length
     const keyText = (key: number): string => (keys ? keys.prefix + String(key).padStart(digits, '0') : String(key))
     const context: ColumnContext = { seed, start: this.#start, layout: this.#layout, keyText }
     return [
       timeColumn(time),
       ...(keys ? [keyColumn(keys.column, context)] : []),
-      ...Object.entries(fields).map(([name, options]) => generated(name, options, context)),
+      ...Object.entries(fields).map(([name, options]) => damaged(generated(name, options, context), damage(name, this.#options))),
+      ...(label !== undefined && this.#faults ? [labelColumn(label, context, this.#faults)] : []),
     ]
   }
 
@@ -147,7 +155,7 @@ export class GenerateInput implements LocalInput {
       const end = Number.isFinite(due) ? endOffset(this.#layout, p.partition, due) : Number.POSITIVE_INFINITY
       const next = Math.min(end, from + CHUNK_ROWS)
       if (next <= from) continue
-      const rows = rowsAt(this.#layout, this.#start, { partition: p.partition, from, next }, this.#silent)
+      const rows = rowsAt(this.#layout, this.#start, { partition: p.partition, from, next }, this.#disturbance)
       chunks.push(this.#chunk(p, from, next, rows))
       this.#next[p.partition] = next
     }
@@ -196,9 +204,9 @@ export class GenerateInput implements LocalInput {
 /** Between two looks whether a paused partition was resumed while the others are done. */
 const IDLE_MS = 50
 
-/** What decides the rows. The pace, the count and the end do not: they may change between runs. */
+/** What decides the rows. The pace, the count and the end do not: they may change between runs. Faults begin after the history. */
 function settingsOf(options: GenerateOptions): string {
   const { count, for: length, history, rate, ...rest } = options
-  const decisive = { ...rest, step: layoutOf(options).step }
+  const decisive = { ...rest, ...(rest.faults ? { history } : {}), step: layoutOf(options).step }
   return createHash('sha256').update(JSON.stringify(decisive)).digest('hex').slice(0, 32)
 }

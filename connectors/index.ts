@@ -2,6 +2,7 @@ import type { Declaration } from '../runtime/plugin'
 import { clickhouseConnector } from './clickhouse/plugin'
 import { fileConnector } from './file/plugin'
 import { generateConnector } from './generate/plugin'
+import { hostConnector } from './host/plugin'
 import { kafkaConnector } from './kafka/plugin'
 import { stdoutConnector } from './stdout/plugin'
 import { viewConnector } from './view/plugin'
@@ -12,6 +13,7 @@ export const connectors: readonly Declaration[] = [
   ...clickhouseConnector,
   fileConnector,
   generateConnector,
+  hostConnector,
   stdoutConnector,
   viewConnector,
 ]

@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { ANOMALY_STATUSES, type AnomalyCounts, addAnomalies, NO_ANOMALIES } from '../runtime/anomaly_counts'
 import type { WorkerResult } from '../runtime/worker'
 
-/** `result` of `connect run --json`. The committed schema is generated from this. All counts are those of this run alone. */
+/**
+ * `result` of `connect run --json`. The committed schema is generated from this. All counts are those of this run
+ * alone. Flows and views are named `pipeline/name` where a run has several pipelines.
+ */
 
 const count = (text: string) => z.int().min(0).describe(text)
 const error = z.string().optional().describe('Code of the error that ended it; absent if it ended well.')
@@ -58,12 +61,20 @@ export const runResult = (
   { flows, views, latency_ms }: WorkerResult,
   addresses: Readonly<Record<string, string | undefined>>,
 ): RunResult => ({
-  flows: Object.fromEntries(flows.map(f => [f.flow, { ...f.counts, ...(f.error ? { error: f.error.code } : {}) }])),
-  views: Object.fromEntries(views.map(v => [v.view, { ...v.counts, ...(v.error ? { error: v.error.code } : {}) }])),
+  flows: Object.fromEntries(
+    flows.map(f => [name(flows, f, f.flow), { ...f.counts, ...(f.error ? { error: f.error.code } : {}) }]),
+  ),
+  views: Object.fromEntries(
+    views.map(v => [name(flows, v, v.view), { ...v.counts, ...(v.error ? { error: v.error.code } : {}) }]),
+  ),
   anomalies: anomaliesOf(flows),
   latency_ms,
   services: Object.fromEntries(Object.entries(addresses).flatMap(([name, address]) => (address ? [[name, { address }]] : []))),
 })
+
+/** Flows, views and detectors' views of several pipelines may have the same names. */
+const name = (flows: WorkerResult['flows'], { pipeline }: { readonly pipeline: string }, short: string): string =>
+  flows.some(f => f.pipeline !== pipeline) ? `${pipeline}/${short}` : short
 
 /** One line for a person; null: no flow looks for anomalies, or none were found. */
 export function anomalyLine(result: WorkerResult): string | null {
@@ -75,7 +86,7 @@ export function anomalyLine(result: WorkerResult): string | null {
 function anomaliesOf(flows: WorkerResult['flows']): RunResult['anomalies'] {
   let all = NO_ANOMALIES
   const views: Record<string, Record<string, AnomalyCounts>> = {}
-  for (const { view, detector, counts } of flows.flatMap(f => f.anomalies)) {
+  for (const { view, detector, counts } of flows.flatMap(f => f.anomalies.map(a => ({ ...a, view: name(flows, f, a.view) })))) {
     all = addAnomalies(all, counts)
     views[view] = { ...views[view], [detector]: addAnomalies(views[view]?.[detector] ?? NO_ANOMALIES, counts) }
   }

@@ -1,16 +1,21 @@
-// `npm run demo [-- OPTIONS OF connect run]`: the example of EC2 CPU readings on embedded services. Says what happens and, once
-// rows are in the table, what to look at from another terminal. Ends with Ctrl-C; what it wrote stays, the next demo continues.
+// `npm run demo [-- --for 45s] [--json] [--data DIR] [OPTIONS OF connect run]`: three pipelines on embedded services. Tells each anomaly
+// in a sentence, and what to look at from another terminal. Ends with Ctrl-C or after --for; what it wrote stays, the next demo goes
+// on from there. With --json one object on stdout says what was injected and what was found of it.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { anomalies, faults, progress } from './demo/store.mjs'
+import { judge, tells } from './demo/verdict.mjs'
+import { deed, sentence } from './demo/words.mjs'
 
+const began = Date.now()
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const dist = path.join(root, 'dist/cli')
-const FILE = 'config/examples/ec2-cpu.yaml'
+const [FLEET, EC2, MACHINE] = ['device-fleet', 'ec2-cpu', 'this-machine'].map(name => `config/examples/${name}.yaml`)
 /** Not `npx connect`: that would install this folder into npm's cache first. */
 const CONNECT = 'node dist/cli/main.js'
-const LOOK_EVERY_MS = 300
+const LOOK_EVERY_MS = 700
 
 if (!existsSync(path.join(dist, 'program.js'))) {
   console.error('not built yet: run `npm ci` or `npm run build` first')
@@ -20,83 +25,203 @@ process.chdir(root)
 const require = createRequire(import.meta.url)
 const { connect } = require(path.join(dist, 'program.js'))
 const { processIo } = require(path.join(dist, 'process_io.js'))
+const { runningWorkers } = require(path.join(dist, 'workers.js'))
+const { parseDuration } = require(path.join(root, 'dist/runtime/fields.js'))
 
-const options = process.argv.slice(2)
-const has = name => options.some(o => o === name || o.startsWith(`${name}=`))
-const at = options.indexOf('--data')
-const data = at >= 0 ? ` --data ${options[at + 1]}` : (options.filter(o => o.startsWith('--data=')).map(o => ` ${o}`)[0] ?? '')
-
+const { json, length, dataDir, options } = read(process.argv.slice(2))
+const data = dataDir === '.connect' ? '' : ` --data ${dataDir}`
 const real = processIo()
 const say = text => real.err(`${text}\n`)
+const seconds = () => (Date.now() - began) / 1000
+const stamp = text => say(`${seconds().toFixed(0).padStart(4)} s  ${text}`)
+
+/** `--for`, `--json` and `--data` are ours; the rest is for `connect run`. */
+function read(args) {
+  const found = { json: false, length: null, dataDir: '.connect', options: [] }
+  for (let i = 0; i < args.length; i++) {
+    const [name, inline] = args[i].startsWith('--') ? args[i].split(/=(.*)/s) : [args[i]]
+    const value = () => inline ?? args[++i] ?? ''
+    if (name === '--json') found.json = true
+    else if (name === '--data') found.dataDir = value()
+    else if (name === '--for') {
+      const text = value()
+      found.length = parseDuration(text)
+      if (found.length === null) {
+        console.error(`--for ${text}: expected a duration such as 45s or 5m`)
+        process.exit(2)
+      }
+    } else found.options.push(args[i])
+  }
+  return found
+}
+
+// ---------------------------------------------------------------------------------------------------------- what it does
+
 const addresses = {}
-/** Warnings before the first row: the reader waits for a topic that the writer is about to create. Shown if nothing comes of it. */
+/** Warnings before the first row: readers wait for topics that writers are about to create. Shown if nothing comes of it. */
 const early = []
-let metrics = 'http://127.0.0.1:8083'
-let rowsSeen = false
+let loaded = false
+let told = false
+let first = null
+/** Null until services run; then the moment from which on the fleet is live. */
+let live = null
+const said = new Set()
+/** How far the views were at each look. */
+const looks = []
+/** From the closing of a window to its anomaly in the table this passes at most, also on a busy machine: scores, topic, table. */
+const ARRIVES_MS = 6_000
 
 /** What `connect run` says on stderr: its log as JSON lines, for us to choose from, and everything else as it is. */
 function onLine(line) {
-  const taken = /metrics are at (\S+)\/metrics/.exec(line)
-  if (taken) metrics = taken[1]
   if (!line.startsWith('{')) return say(line)
   const { level, event, text, service, address } = JSON.parse(line)
   if (event === 'service_started') {
+    if (addresses[service] !== undefined) return
     addresses[service] = address
+    live ??= Date.now()
     return say(`  ${service.padEnd(16)} ${address}`)
   }
-  if (level === 'warn' && !rowsSeen) early.push(text)
-  else if (level === 'warn' || level === 'error') return say(`${level} ${text}`)
+  if (level === 'warn' && !loaded) early.push(text)
+  else if (level === 'error' || (level === 'warn' && event !== 'client_log')) return say(`${level} ${text}`)
 }
 
+let stop = () => {}
+let output = ''
 const io = {
   ...real,
   // the demo is the same everywhere: addresses of real services in the environment are not for it
   env: Object.fromEntries(
-    Object.entries(real.env).filter(([k]) => !/^(KAFKA_BROKERS|SCHEMA_REGISTRY_URL|CLICKHOUSE_URL)$/.test(k)),
+    Object.entries(real.env).filter(([k]) => !/^(KAFKA_BROKERS|SCHEMA_REGISTRY_URL|CLICKHOUSE_URL|CLICKHOUSE_DATABASE)$/.test(k)),
   ),
+  out: async text => {
+    output += text
+  },
   err: async text => {
-    if (has('--log-format') || has('--log-level')) return real.err(text)
     for (const line of text.split('\n').filter(Boolean)) await onLine(line)
+  },
+  onSignal(callback) {
+    stop = callback
+    return () => {
+      stop = () => {}
+    }
   },
 }
 
-/** Rows in the table; 0 while there is no table, or no ClickHouse. */
-async function rows() {
-  if (!addresses.clickhouse) return 0
-  try {
-    const answer = await fetch(`${addresses.clickhouse}/?query=SELECT+count()+FROM+ec2.cpu`, {
-      signal: AbortSignal.timeout(5_000),
-    })
-    return answer.ok ? Number(await answer.text()) : 0
-  } catch {
-    return 0
+/** One look at the tables: tells what is new. */
+async function look() {
+  const { clickhouse } = addresses
+  if (!clickhouse) return
+  const { rows, closed } = await progress(clickhouse)
+  looks.push({ at: Date.now(), closed })
+  if (looks.length > 100) looks.shift()
+  if (!loaded) {
+    if (closed.devices < live - 60_000) return
+    loaded = true
+    await stamp(
+      `Eight hours of history are in: ${rows['device-fleet'].toLocaleString('en')} readings of 40 devices, ` +
+        `${rows['ec2-cpu'].toLocaleString('en')} of 20 machines. Detectors know what is normal; from here on it is live.`,
+    )
+  }
+  const [found, injected] = await Promise.all([anomalies(clickhouse), faults(clickhouse)])
+  for (const anomaly of found) {
+    if (anomaly.status !== 'raised' || said.has(anomaly.id)) continue
+    said.add(anomaly.id)
+    if (anomaly.end <= live) continue
+    const fault = injected.find(f => tells(anomaly, f))
+    const text = sentence(anomaly)
+    await stamp(fault ? `${text} (${deed(fault)}.)` : text)
+    if (!fault) continue
+    first ??= { seconds: Number(seconds().toFixed(1)), text, fault: fault.fault, topic: 'fleet.anomalies', id: anomaly.id }
+    if (!told) await next()
+    told = true
   }
 }
 
-async function look() {
-  const count = await rows()
-  if (rowsSeen || count === 0) return
-  rowsSeen = true
-  clearInterval(watch)
+async function next() {
+  const page = runningWorkers(path.resolve(dataDir))[0]?.address
   await say(`
-${count.toLocaleString('en')} rows are in the table already: eight hours of history come first, then 200 readings a second.
-While this runs, look at it from another terminal in this folder:
+That was the first fault, found. While this runs, look further from another terminal in this folder:
 
-  ${CONNECT} tail ${FILE} cpu_data --from beginning --limit 5${data}
-  ${CONNECT} sql ${FILE} "SELECT device, count(), round(avg(cpu), 1) FROM cpu GROUP BY device ORDER BY device"${data}
-  curl -s ${metrics}/metrics
+${page ? `  ${page}   the page: what runs, series with what is expected of them, anomalies\n` : ''}\
+  ${CONNECT} tail ${FLEET} fleet.anomalies --from beginning --limit 3${data}
+  ${CONNECT} sql ${FLEET} "SELECT fault, device, min(ts), max(ts) FROM faults GROUP BY ALL ORDER BY 3"${data}
+  ${CONNECT} sql ${EC2} "SELECT window_end, key, round(score, 1) FROM anomalies FINAL WHERE status = 'raised' ORDER BY 1"${data}
+  ${CONNECT} sql ${MACHINE} "SELECT window_end, round(cpu, 1), memory FROM load_10s ORDER BY 1 DESC LIMIT 5"${data}
+  ${CONNECT} status${data}
 
-Ctrl-C stops it and loses nothing: everything is kept in ${data ? data.replace(/^ --data[= ]/, '') : '.connect'}, and the next \`npm run demo\` continues.
+This machine is watched as well: in two minutes its own detectors are warm; then keep a core busy and see.
+Ctrl-C stops it and loses nothing: everything is kept in ${dataDir}, and the next \`npm run demo\` continues.
 `)
 }
 
-await say(`connect run ${FILE} --embedded
+/** What was injected and what was found of it, as the tables say now; null before there is a ClickHouse. */
+async function summarise() {
+  const { clickhouse } = addresses
+  if (!clickhouse) return null
+  const signal = AbortSignal.timeout(5_000)
+  const { closed } = looks.findLast(l => l.at < Date.now() - ARRIVES_MS) ?? { closed: { devices: 0, sites: 0 } }
+  const [found, injected, { rows }] = await Promise.all([
+    anomalies(clickhouse, signal),
+    faults(clickhouse, signal),
+    progress(clickhouse, signal),
+  ])
+  return { first, ...judge(found, injected, closed, live), rows }
+}
 
-Two flows of one file: \`simulate\` makes CPU readings of 20 machines and writes them as Avro into the Kafka topic cpu_data;
-\`ingest\` moves them into the ClickHouse table ec2.cpu, each exactly once. Starting what they need (some seconds the first time):
+// ------------------------------------------------------------------------------------------------------------- the run
+
+await say(`connect run ${FLEET} ${EC2} ${MACHINE} --embedded
+
+Three pipelines. device-fleet: 40 devices, of which one after the other is made to leak, to report garbage, to fall silent; ec2-cpu:
+CPU of 20 machines with bursts; this-machine: this one. Readings go through Kafka into ClickHouse, each exactly once, windows slide
+over them, windows unlike those before become anomalies in a topic and a table. Starting what they need (some seconds the first time):
 `)
-const watch = setInterval(look, LOOK_EVERY_MS)
-const log = has('--log-format') || has('--log-level') ? [] : ['--log-format', 'json']
-process.exitCode = await connect(['run', FILE, '--embedded', ...log, ...options], io)
+
+let summary = null
+let ending = false
+/** The first call sums up while everything still runs; a second ends at once. */
+async function end(signal) {
+  if (ending) return stop(signal)
+  ending = true
+  clearInterval(watch)
+  summary = await summarise().catch(() => null)
+  stop(signal)
+}
+let looking = false
+const watch = setInterval(async () => {
+  if (looking) return
+  looking = true
+  await look().catch(error => say(`warn ${error.message}`))
+  looking = false
+}, LOOK_EVERY_MS)
+const offSignals = real.onSignal(signal => void end(signal))
+const timer = length === null ? null : setTimeout(() => void end('SIGINT'), length)
+const args = ['run', FLEET, EC2, MACHINE, '--embedded', '--json', '--data', dataDir, '--log-format', 'json', ...options]
+const code = await connect(args, io)
 clearInterval(watch)
-if (!rowsSeen) for (const text of early) await say(`warn ${text}`)
+if (timer) clearTimeout(timer)
+offSignals()
+process.exitCode = code
+if (!loaded) for (const text of early) await say(`warn ${text}`)
+
+const envelope = output === '' ? null : JSON.parse(output)
+const result = summary && {
+  seconds: Number(seconds().toFixed(1)),
+  ...summary,
+  anomalies: envelope?.result?.anomalies ?? null,
+  services: envelope?.result?.services ?? {},
+}
+const words = summary ? sentenceOf(summary) : (envelope?.summary ?? 'ended before anything ran')
+if (json)
+  await real.out(
+    `${JSON.stringify({ command: 'demo', ok: code === 0, summary: words, result, error: envelope?.error ?? null })}\n`,
+  )
+else await say(words)
+
+function sentenceOf({ faults: kinds, false_alarms }) {
+  const counts = Object.entries(kinds).map(
+    ([kind, n]) => `${n.detected} of ${n.injected} ${kind}${n.pending ? ` (${n.pending} too recent to tell)` : ''}`,
+  )
+  const wrong = `false alarms: ${false_alarms.live} live, ${false_alarms.history} in eight hours of history`
+  return `faults found: ${counts.join(', ')}; ${wrong}${first ? `; the first after ${first.seconds} s` : ''}`
+}

@@ -68,7 +68,7 @@ export function makeInput(seed: number, seconds: number): Input {
   return { events, touched, bursts }
 }
 
-const SCHEMA: Schema = {
+export const READING: Schema = {
   type: 'record',
   name: 'Reading',
   fields: [
@@ -78,6 +78,8 @@ const SCHEMA: Schema = {
   ],
 } as Schema
 
+export const readingType = (): Type => Type.forSchema(READING)
+
 export interface WindowsWorld {
   readonly name: string
   readonly file: string
@@ -86,7 +88,7 @@ export interface WindowsWorld {
   close(): Promise<void>
 }
 
-/** A topic and a pipeline file of its own. `lanes`: of the flow into the table. */
+/** A topic and a pipeline file of its own. */
 export async function createWindowsWorld(bench: Bench, prefix: string): Promise<WindowsWorld> {
   const name = bench.unique(prefix).replace(/[^a-z0-9_]/gi, '_')
   const anomalies = `${name}_anomalies`
@@ -95,10 +97,10 @@ export async function createWindowsWorld(bench: Bench, prefix: string): Promise<
   await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS }], waitForLeaders: true })
   await admin.disconnect()
   const { id } = await bench.schemas.register(
-    { type: 'AVRO' as never, schema: JSON.stringify(SCHEMA) },
+    { type: 'AVRO' as never, schema: JSON.stringify(READING) },
     { subject: `${name}-value` },
   )
-  const type = Type.forSchema(SCHEMA)
+  const type = readingType()
   const seconds = (ms: number): string => `${ms / S}s`
   const file = bench.file(
     `${name}.yaml`,
@@ -216,8 +218,22 @@ export function comparable(all: ReadonlyMap<string, Verdict>, { touched }: Input
 }
 
 /** A double to the bit. */
-function bits(x: number): string {
+export function bits(x: number): string {
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleBE(x)
   return bytes.toString('hex')
 }
+
+/** What is in one sorted list and not in the other, the first of each; jest's own comparison of so many lines takes minutes. */
+export function differences(found: readonly string[], expected: readonly string[]) {
+  const has = [new Set(found), new Set(expected)]
+  const missing = expected.filter(x => !has[0].has(x))
+  const unexpected = found.filter(x => !has[1].has(x))
+  return {
+    count: missing.length + unexpected.length + Math.abs(found.length - expected.length),
+    missing: missing.slice(0, 3),
+    unexpected: unexpected.slice(0, 3),
+  }
+}
+
+export const SAME = { count: 0, missing: [], unexpected: [] }

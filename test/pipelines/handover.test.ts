@@ -1,0 +1,130 @@
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Bench, CONNECTIONS, type RunningConnect, startBench, wire } from '../support/connect'
+import { bits, differences, type Event, makeInput, READING, readingType, SAME } from '../support/windows_world'
+
+/**
+ * A lane that moves to another worker, with a data folder of its own, gives the scores that one worker would have given, to the
+ * bit: what was learnt is in ClickHouse, and what came after the last snapshot is learnt again.
+ */
+const { events } = makeInput(11, 200)
+const THIRD = Math.floor(events.length / 3)
+const PARTITIONS = 4
+const TALKATIVE = ['--log-level', 'debug', '--log-format', 'json']
+
+let bench: Bench
+let undisturbed: readonly string[]
+
+interface Scored {
+  readonly name: string
+  readonly file: string
+  produce(events: readonly Event[]): Promise<void>
+  /** A worker of its own data folder. */
+  worker(data: string, ...args: string[]): RunningConnect
+  /** Resolves when so many scores can be read. */
+  scored(count: number): Promise<void>
+  scores(): Promise<readonly string[]>
+}
+
+/** Records are scored as they come, without a table or a view. */
+async function createScored(prefix: string): Promise<Scored> {
+  const name = bench.unique(prefix)
+  const out = `${name}-scores`
+  const admin = bench.client.admin()
+  await admin.connect()
+  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS }], waitForLeaders: true })
+  await admin.disconnect()
+  const schema = { type: 'AVRO' as never, schema: JSON.stringify(READING) }
+  const { id } = await bench.schemas.register(schema, { subject: `${name}-value` })
+  const type = readingType()
+  const file = bench.file(
+    `${name}.yaml`,
+    `name: ${name}
+${CONNECTIONS}
+flows:
+  detect:
+    lanes: 4
+    source: { type: kafka, topics: [${name}], value: avro, session_timeout: 1500ms }
+    transforms:
+      - type: score
+        keys: [device]
+        time: ts
+        detectors:
+          level: { type: ewma, features: [cpu], warmup: 20, half_life: 50 }
+          shape: { type: novelty, features: [cpu], warmup: 60 }
+        threshold: 4
+        emit: all
+    sink: { type: kafka, topic: { name: ${out}, partitions: 2, config: { retention.ms: "-1" } } }
+`,
+  )
+  return {
+    name,
+    file,
+    async produce(some) {
+      const producer = bench.client.producer({ idempotent: true, maxInFlightRequests: 1 })
+      await producer.connect()
+      const messages = some.map(({ partition, ...row }) => ({ partition, value: wire(id, type.toBuffer(row)), timestamp: '1' }))
+      await producer.send({ topic: name, messages })
+      await producer.disconnect()
+    },
+    worker: (data, ...args) =>
+      bench.startRun(file, ['--data', path.join(bench.folder, `${name}-${data}`), ...TALKATIVE, ...args]),
+    async scored(count) {
+      // offsets of transaction markers count too, so this is an early end at the latest
+      const written = async () => (await bench.endOffsets(out)).reduce((n, end) => n + Number(end), 0)
+      while ((await written()) < count || (await bench.records(out)).length < count) await delay(50)
+    },
+    async scores() {
+      const records = await bench.records(out)
+      const said = await Promise.all(records.map(async r => (await bench.schemas.decode(r.value ?? Buffer.alloc(0))) as object))
+      return said.map(s => JSON.stringify({ ...s, pipeline: '' }, (_, x) => (typeof x === 'number' ? bits(x) : x))).sort()
+    },
+  }
+}
+
+const ends = async (run: RunningConnect): Promise<void> => {
+  const outcome = await run.ended
+  if (outcome.code !== 0) throw new Error(`it ended with ${outcome.code ?? outcome.signal}:\n${outcome.stderr.slice(-3_000)}`)
+}
+
+beforeAll(async () => {
+  bench = await startBench()
+  const one = await createScored('one-worker')
+  await one.produce(events)
+  await ends(one.worker('a', '--until-caught-up'))
+  undisturbed = await one.scores()
+  expect(undisturbed.length).toBeGreaterThan(events.length)
+  expect(new Set(undisturbed).size).toBeGreaterThan(events.length)
+}, 120_000)
+afterAll(() => bench?.stop())
+
+test.each(['SIGTERM', 'SIGKILL'] as const)('a worker that ends with %s and one in another folder that goes on', async signal => {
+  const pair = await createScored(`pair-${signal.toLowerCase()}`)
+  await pair.produce(events.slice(0, THIRD))
+  const first = pair.worker('a')
+  await pair.scored(1)
+  first.child.kill(signal)
+  await first.ended
+  await pair.produce(events.slice(THIRD))
+  await ends(pair.worker('b', '--until-caught-up'))
+  expect(differences(await pair.scores(), undisturbed)).toEqual(SAME)
+})
+
+test('lanes that move to a second worker while both run, and back', async () => {
+  const pair = await createScored('pair-moving')
+  await pair.produce(events.slice(0, THIRD))
+  const first = pair.worker('a')
+  await pair.scored(1)
+  const second = pair.worker('b')
+  await second.says(/"event":"session_started".*"lanes":"\d/)
+  await pair.produce(events.slice(THIRD, 2 * THIRD))
+  first.child.kill('SIGTERM')
+  await ends(first)
+  const third = pair.worker('c')
+  await third.says(/"event":"session_started".*"lanes":"\d/)
+  await pair.produce(events.slice(2 * THIRD))
+  await pair.scored(undisturbed.length)
+  for (const run of [second, third]) run.child.kill('SIGTERM')
+  await Promise.all([ends(second), ends(third)])
+  expect(differences(await pair.scores(), undisturbed)).toEqual(SAME)
+})

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
 import { endToEnd } from './end_to_end'
 import { finalise } from './finalise'
+import { latency } from './latency'
 
-/** `npm run bench -- NAME [--rows N] [--partitions N] [--only CONTENDER] [--keys N,N] [--json]` */
+/** `npm run bench -- NAME [--rows N] [--partitions N] [--only CONTENDER] [--keys N,N] [--rate N] [--seconds N] [--json]` */
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -10,6 +11,8 @@ async function main(): Promise<void> {
       rows: { type: 'string', default: '3000000' },
       partitions: { type: 'string', default: '12' },
       only: { type: 'string' },
+      rate: { type: 'string', default: '20000' },
+      seconds: { type: 'string', default: '60' },
       keys: { type: 'string', default: '10000,100000' },
       json: { type: 'boolean', default: false },
     },
@@ -21,8 +24,11 @@ async function main(): Promise<void> {
   if (name === 'end-to-end')
     await endToEnd({ rows: Number(values.rows), partitions: Number(values.partitions), only: values.only }, print, say)
   else if (name === 'finalise') await finalise({ keys: values.keys.split(',').map(Number) }, print, say)
-  else if (name !== undefined && /^[a-z_]+$/.test(name)) await import(`./${name}.js`)
-  else throw new Error('name a bench: end-to-end, finalise, or a file of this folder')
+  else if (name === 'latency') {
+    const { rate, seconds, partitions } = values
+    await latency({ rate: Number(rate), seconds: Number(seconds), partitions: Number(partitions), devices: 1_000 }, print, say)
+  } else if (name !== undefined && /^[a-z_]+$/.test(name)) await import(`./${name}.js`)
+  else throw new Error('name a bench: end-to-end, finalise, latency, or a file of this folder')
 }
 
 main().catch(error => {

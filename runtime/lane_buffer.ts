@@ -38,6 +38,8 @@ export class LaneBuffer {
   /** Since when there is anything that is not cut. */
   #uncutSince: number | null = null
   #ended = false
+  /** A chunk that is not cut asks not to wait for more. */
+  #urgent = false
   #wake: (() => void)[] = []
 
   /**
@@ -103,6 +105,7 @@ export class LaneBuffer {
     this.#bytes += chunk.bytes
     this.#uncutSince ??= this.#clock.monotonic()
     if (rowsOf(chunk) > 0) this.#since ??= this.#clock.monotonic()
+    this.#urgent ||= chunk.urgent ?? false
     this.#notify()
   }
 
@@ -112,8 +115,8 @@ export class LaneBuffer {
   }
 
   /**
-   * Waits until a batch is due: enough rows or bytes, the oldest is old enough, or the input has ended with something left.
-   * Resolves false when the input has ended and nothing that is due by itself is left.
+   * Waits until a batch is due: enough rows or bytes, the oldest is old enough, the source does not expect more for now, or the
+   * input has ended with something left. Resolves false when the input has ended and nothing that is due by itself is left.
    */
   async due(flush: Flush, signal: AbortSignal): Promise<boolean> {
     for (;;) {
@@ -134,7 +137,7 @@ export class LaneBuffer {
     if (this.#rows === 0) {
       return this.#quiet !== null && this.#uncutSince !== null && this.#clock.monotonic() - this.#uncutSince >= this.#quiet
     }
-    if (this.#rows >= flush.rows || this.#bytes >= flush.bytes) return true
+    if (this.#urgent || this.#rows >= flush.rows || this.#bytes >= flush.bytes) return true
     return this.#since !== null && this.#clock.monotonic() - this.#since >= flush.interval
   }
 
@@ -214,6 +217,7 @@ export class LaneBuffer {
     this.#bytes -= bytes
     this.#since = this.#rows > 0 ? this.#clock.monotonic() : null
     this.#uncutSince = this.#partitions.some(p => p.chunks.length > 0) ? this.#clock.monotonic() : null
+    this.#urgent &&= this.#rows > 0
     this.#notify()
     return { ranges, blocks, damaged, rows, bytes }
   }

@@ -48,6 +48,8 @@ export interface Chunk extends TopicPartition {
   readonly bytes: number
   /** A stretch whose bytes are damaged (wrong checksum). Its block is null; `raw` carries the bytes for the dead letter. */
   readonly damaged?: { readonly error: ConnectError; readonly raw: RawRecord }
+  /** The source has nothing more for now and does not expect any soon: a batch is cut without waiting for its `flush.interval`. */
+  readonly urgent?: boolean
 }
 
 /**

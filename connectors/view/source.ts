@@ -70,8 +70,10 @@ export class ViewInput implements LocalInput {
     }
     while (log.end <= this.#next) await log.appended(signal)
     const chunks = await rows.read(await log.read(this.#next, rows.atOnce), signal)
-    this.#next = chunks[chunks.length - 1].next
-    return chunks
+    const last = chunks[chunks.length - 1]
+    this.#next = last.next
+    // the next window closes a slide later: an alarm must not wait for it
+    return this.#next < log.end ? chunks : [...chunks.slice(0, -1), { ...last, urgent: true }]
   }
 
   async ends(): Promise<ReadonlyMap<string, number>> {

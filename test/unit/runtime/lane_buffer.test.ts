@@ -129,3 +129,17 @@ test('waiting obeys its signal', async () => {
   stop.abort(new Error('enough'))
   await expect(waiting).rejects.toThrow('enough')
 })
+
+test('a source that expects no more for now does not wait for the age of a batch', async () => {
+  const flush = { rows: 1_000, bytes: 1_000_000, interval: 3_600_000 }
+  const buffer = new LaneBuffer(T, new Map(), systemClock)
+  buffer.add(chunk(0, 0, 3))
+  expect(buffer.isDue(flush)).toBe(false)
+  buffer.add({ ...chunk(0, 3, 2), urgent: true })
+  await buffer.due(flush, never)
+  expect(buffer.cut(2).rows).toBe(2)
+  await buffer.due(flush, never)
+  expect(buffer.cut(10).rows).toBe(3)
+  buffer.add(chunk(0, 5, 1))
+  expect(buffer.isDue(flush)).toBe(false)
+})

@@ -52,7 +52,9 @@ export class ShardLane implements LaneReader {
     // all at once, so that their statements can be one
     const done = await Promise.all([...this.#waiting.values()].map(w => this.#read(w, signal)))
     this.#waiting = new Map(done.flatMap(d => (d.left ? [[partitionKey(d.left), d.left] as const] : [])))
-    return done.flatMap(d => d.chunks)
+    const read = done.flatMap(d => d.chunks)
+    // the next window closes a slide later: an alarm must not wait for it
+    return this.#waiting.size > 0 ? read : read.map(c => ({ ...c, urgent: true }))
   }
 
   committed(signal: AbortSignal): Promise<ReadonlyMap<string, Committed>> {

@@ -46,7 +46,7 @@ export async function listen(
   } catch (error) {
     if (text !== DEFAULT_LISTEN || !(error instanceof ConnectError) || error.code !== 'E004_PORT_TAKEN') throw error
     const server = await serve(0)
-    await io.err(`${DEFAULT_LISTEN} is taken; page and metrics are at ${server.address}\n`)
+    await io.err(`${DEFAULT_LISTEN} is taken by another program; a free port is used instead\n`)
     return server
   }
 }

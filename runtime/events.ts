@@ -204,6 +204,7 @@ export interface EventData {
   schema_evolved: FlowRef & { readonly subject: string; readonly detail: string }
   client_log: { readonly client: string; readonly level: Level; readonly message: string }
   service_started: { readonly service: string; readonly address: string }
+  listening: { readonly address: string }
   service_stopped: { readonly service: string; readonly reason: string }
 }
 
@@ -358,6 +359,7 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
   schema_evolved: { level: 'info', text: d => `${d.flow}: ${d.subject}: ${d.detail}` },
   client_log: { level: d => d.level, text: d => `${d.client}: ${d.message}` },
   service_started: { level: 'info', text: d => `${d.service} at ${d.address}` },
+  listening: { level: 'info', text: d => `page and metrics at ${d.address}` },
   service_stopped: { level: 'info', text: d => `${d.service} stopped: ${d.reason}` },
 }
 

@@ -86,7 +86,10 @@ export async function run(files: readonly string[], options: RunOptions, termina
     const runs = (pipeline: string, flow: string): boolean => !worker.hasEnded(pipeline, flow)
     const page = { pipelines: addressed, registry, dataDir, scrub }
     server = await listen(options, { ...pages, page, tap: { taps, pipelines: addressed, runs, scrub } }, io)
-    if (server) forget = await announceWorker(dataDir, { address: server.address, pipelines: pipelines.map(p => p.name) })
+    if (server) {
+      events.emit('listening', { address: server.address })
+      forget = await announceWorker(dataDir, { address: server.address, pipelines: pipelines.map(p => p.name) })
+    }
     if (!options.json && !table) report = setInterval(() => void io.err(`${plainLine(board.status())}\n`), REPORT_EVERY_MS)
     stop.limit(Math.max(...pipelines.map(p => p.shutdownTimeout)))
     const result = await worker.run()

@@ -147,7 +147,7 @@ const keyQuery = z.object({
   pipeline: text.optional(),
   search: text.default(''),
   offset: whole(0, 1_000_000).default(0),
-  limit: whole(1, 500).default(100),
+  limit: whole(1, 2_000).default(100),
 })
 
 const seriesQuery = z.object({

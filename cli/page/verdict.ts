@@ -177,7 +177,7 @@ export function sentenceOf(a: AnomalyRow): string {
           ? `, expected at least ${short(lower)}`
           : expected !== null
             ? `, expected ${short(expected)}`
-            : ''
+            : ` (${a.detector})`
   return `${where} in ${a.view}: ${name} is ${value === null ? 'missing' : short(value)}${range}`
 }
 

@@ -53,7 +53,8 @@ export function seriesChart(parent, height) {
         {
           stroke: () => color('--critical'),
           width: 0,
-          points: { show: true, size: 9, width: 2, stroke: () => color('--card'), fill: () => color('--critical') },
+          // no ring: rings of windows that lie close would hide one another
+          points: { show: true, size: 7, width: 0, fill: () => color('--critical') },
         },
       ],
       bands: [{ series: [UPPER, LOWER], fill: () => color('--band') }],

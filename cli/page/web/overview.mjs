@@ -89,8 +89,8 @@ export function showServices({ services }) {
     el(
       'li',
       { title: s.problem ? `${s.problem.code}: ${s.problem.message}` : null },
-      el('span', { class: 'state', data: { level: SERVICE_LEVEL[s.state] } }, s.state === 'unreachable' ? 'no answer' : s.state),
       el('b', {}, s.service.replace('_', ' ')),
+      el('span', { class: 'state', data: { level: SERVICE_LEVEL[s.state] } }, s.state === 'unreachable' ? 'no answer' : s.state),
       el('span', { class: 'address' }, `${s.address.replace('http://', '')}${s.embedded ? ', embedded' : ''}`),
     ),
   )

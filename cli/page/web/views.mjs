@@ -3,6 +3,8 @@ import { chartData, hasBand, markersIn, seriesChart } from './chart.mjs'
 import { $, ask, atMost, count, el, moment, setText, value } from './dom.mjs'
 
 const PAGE = 24
+/** Cards at most; beyond, the search finds keys. */
+const MOST_CARDS = 2_000
 /** Series in one question. */
 const AT_ONCE = 24
 const REFRESH_MS = 3_000
@@ -42,7 +44,7 @@ export async function startViews() {
   $('#windows').addEventListener('change', () => refresh())
   $('#search').addEventListener('input', searched)
   $('#more-keys').addEventListener('click', () => {
-    state.wanted += PAGE
+    state.wanted = Math.min(MOST_CARDS, state.wanted + PAGE)
     void loadKeys()
   })
   addEventListener(
@@ -119,7 +121,7 @@ function choose(view) {
 function showTabs() {
   const several = new Set(state.views.map(v => v.pipeline)).size > 1
   const tabs = state.views.map(v => {
-    const strange = [...state.now.keys()].filter(id => id.startsWith(`${idOf(v)}/[`)).length
+    const strange = [...state.now].filter(([id]) => id.startsWith(`${idOf(v)}/[`)).map(([, level]) => level)
     const tab = el(
       'button',
       {
@@ -135,7 +137,9 @@ function showTabs() {
       },
       several ? idOf(v) : v.name,
     )
-    if (strange > 0) tab.append(el('span', { class: 'badge', title: `${strange} keys are strange now` }, strange))
+    const level = strange.includes('critical') ? 'critical' : 'warning'
+    const title = `${strange.length} keys are strange now`
+    if (strange.length > 0) tab.append(el('span', { class: 'badge', title, data: { level } }, strange.length))
     return tab
   })
   const bar = $('#views .tabs')
@@ -162,7 +166,7 @@ async function loadKeys() {
     state.total = answer.total
     const all = `${count(answer.total)}${answer.more ? ' or more' : ''} ${answer.total === 1 ? 'key' : 'keys'}`
     setText($('#key-count'), answer.total > 1 ? `${all}, the strangest first` : all)
-    $('#more-keys').hidden = answer.keys.length >= answer.total
+    $('#more-keys').hidden = answer.keys.length >= Math.min(answer.total, MOST_CARDS)
     showCards()
   } catch (error) {
     if (error.name !== 'AbortError') setText($('#key-count'), error.message)

@@ -1,0 +1,347 @@
+import type { Page } from 'playwright-core'
+import type { AnomalyRow } from '../../cli/page/anomalies'
+import type { KeyPage } from '../../cli/page/keys'
+import type { Series } from '../../cli/page/series'
+import { type Browser, CHROMIUM, openBrowser } from '../support/browser'
+import { type Bench, type RunningConnect, startBench } from '../support/connect'
+
+/**
+ * The page of a worker that does the whole thing: records through Kafka into ClickHouse, windows, scores, anomalies. First all
+ * is quiet; then a burst is put into the topic. What the page and its addresses say is held against ClickHouse, the topic and
+ * /metrics.
+ */
+
+const DEVICES = 40
+const MINUTE = 60_000
+/** Event time of the first record and after the last generated one. */
+const [START, END] = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 3)]
+
+const pipeline = (name: string): string => `name: ${name}
+connections:
+  kafka: {brokers: "\${KAFKA_BROKERS}", schema_registry: "\${SCHEMA_REGISTRY_URL}"}
+  clickhouse: {url: "\${CLICKHOUSE_URL}", database: "\${CLICKHOUSE_DATABASE}"}
+flows:
+  make:
+    source:
+      type: generate
+      start: ${new Date(START).toISOString()}
+      for: 3h
+      interval: 30s
+      seed: 5
+      keys: {column: device, count: ${DEVICES}, prefix: d}
+      fields: {cpu: {type: series, base: 40, spread: 5, noise: 1}}
+    sink: {type: kafka, topic: {name: ${name}, partitions: 1, config: {retention.ms: "-1"}}, key: [device], value: avro}
+  ingest:
+    source: {type: kafka, topics: [${name}], value: avro}
+    sink: {type: clickhouse, table: ${name}, time: ts, order_by: [device, ts]}
+  detect:
+    source: {type: view, view: ${name}_1m}
+    transforms:
+      - {type: score, detectors: {level: {type: ewma, features: [mean], warmup: 60}}, threshold: 4}
+    sink: {type: kafka, topic: {name: ${name}-anomalies, config: {retention.ms: "-1"}}}
+views:
+  ${name}_1m: {from: ${name}, size: 1m, keys: [device], columns: {n: count(), mean: avg(cpu)}, delay: 10s, lateness: 1m}
+`
+
+let bench: Bench
+let name: string
+let view: string
+let file: string
+let worker: RunningConnect
+let address: string
+
+beforeAll(async () => {
+  bench = await startBench()
+  name = bench.unique('page').replace('-', '_')
+  view = `${name}_1m`
+  file = bench.file('page.yaml', pipeline(name))
+  await startWorker()
+  // all but the last windows are closed
+  await until(
+    async () => Number((await bench.sql(`SELECT count() AS n FROM {db}.${view}`).catch(() => [{ n: 0 }]))[0].n),
+    n => n >= DEVICES * 178,
+  )
+}, 120_000)
+afterAll(async () => {
+  worker?.child.kill('SIGTERM')
+  await worker?.ended.catch(() => {})
+  await bench?.stop()
+})
+
+async function startWorker(): Promise<void> {
+  worker = bench.startRun(file, ['--log-level', 'info'])
+  const [, at] = await worker.says(/at (http:\/\/127\.0\.0\.1:\d+)$/m)
+  address = at
+}
+
+/** Asks until the answer is good; the test's own deadline ends it otherwise. */
+async function until<T>(question: () => Promise<T>, good: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await question()
+    if (good(answer)) return answer
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+}
+
+async function get<T>(url: string): Promise<T> {
+  const response = await fetch(address + url)
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
+  return (await response.json()) as T
+}
+
+const anomalies = async (): Promise<readonly AnomalyRow[]> =>
+  (await get<{ anomalies: readonly AnomalyRow[] }>('/api/anomalies')).anomalies
+
+const writtenOf = async (flow: string): Promise<number> => {
+  const text = await (await fetch(`${address}/metrics`)).text()
+  return Number(new RegExp(`^olap_connect_records_written_total\\{.*flow="${flow}"\\} (\\d+)$`, 'm').exec(text)?.[1])
+}
+
+/** Three minutes in which one device is far above what it was, and two more in which it is not. */
+async function burst(device: string): Promise<void> {
+  const id = await bench.schemas.getLatestSchemaId(`${name}-value`)
+  const { schema } = (await (await fetch(`${bench.registry.address}/schemas/ids/${id}`)).json()) as { schema: string }
+  const perMs = schema.includes('timestamp-micros') ? 1000 : 1
+  const means = await bench.sql(`SELECT device, avg(cpu) AS mean FROM {db}.${name} GROUP BY device`)
+  const producer = bench.client.producer()
+  await producer.connect()
+  const rows = Array.from({ length: 10 }, (_, i) => END + i * 30_000).flatMap(ts =>
+    means.map(({ device: key, mean }) => ({
+      ts,
+      device: String(key),
+      cpu: key === device && ts < END + 3 * MINUTE ? 95 : Number(mean),
+    })),
+  )
+  const messages = await Promise.all(
+    rows.map(async r => ({
+      key: r.device,
+      timestamp: String(r.ts),
+      value: await bench.schemas.encode(id, { ...r, ts: r.ts * perMs }),
+    })),
+  )
+  await producer.send({ topic: name, messages })
+  await producer.disconnect()
+}
+
+describe('before anything is wrong', () => {
+  test('keys, windows and values are those of the view', async () => {
+    const keys = await get<KeyPage>(`/api/views/${view}/keys?limit=5`)
+    expect({ total: keys.total, first: keys.keys.map(k => k.key) }).toEqual({
+      total: DEVICES,
+      first: ['d00', 'd01', 'd02', 'd03', 'd04'].map(k => [k]),
+    })
+    const { series } = await get<{ series: readonly Series[] }>(`/api/views/${view}?key=d07&key=d03&windows=50`)
+    expect(series.map(s => s.key)).toEqual([['d07'], ['d03']])
+    for (const { key, window_end, columns } of series) {
+      const rows = await bench.sql(
+        `SELECT toUnixTimestamp64Milli(window_end) AS end, mean FROM {db}.${view} WHERE device = '${key[0]}' ORDER BY end DESC LIMIT 50`,
+      )
+      expect(window_end).toEqual(rows.map(r => Number(r.end)).reverse())
+      expect(columns.mean).toEqual(rows.map(r => Number(r.mean)).reverse())
+    }
+  })
+
+  test('a search finds keys; text is text', async () => {
+    expect((await get<KeyPage>(`/api/views/${view}/keys?search=D1`)).total).toBe(10)
+    expect((await get<KeyPage>(`/api/views/${view}/keys?search=%25`)).total).toBe(0)
+    const { series } = await get<{ series: readonly Series[] }>(`/api/views/${view}?key=${encodeURIComponent("d0' OR 1=1 --\\")}`)
+    expect(series[0].window_end).toEqual([])
+  })
+
+  test.each([
+    ['an unknown view', '/api/views/nothing', 404],
+    ['a key of too many columns', () => `/api/views/${view}?key=["a","b"]`, 400],
+    ['a key that is no list of texts', () => `/api/views/${view}?key=[1]`, 400],
+    ['too many windows', () => `/api/views/${view}?key=d01&windows=100000`, 400],
+    ['too many keys', () => `/api/views/${view}?${'key=a&'.repeat(51)}`, 400],
+    ['a time that is none', () => `/api/views/${view}?key=d01&from=yesterday`, 400],
+  ])('%s is refused with a reason', async (_, url, code) => {
+    const response = await fetch(address + (typeof url === 'string' ? url : url()))
+    expect(response.status).toBe(code)
+    expect(await response.json()).toMatchObject({ error: { message: expect.stringMatching(/./) } })
+  })
+
+  test('nothing is changed by a request, and nothing is loaded from elsewhere', async () => {
+    for (const url of ['/', '/api/anomalies', `/api/views/${view}`])
+      for (const method of ['POST', 'PUT', 'DELETE']) expect((await fetch(address + url, { method })).status).toBe(404)
+    const page = await fetch(`${address}/`)
+    const policy = String(page.headers.get('content-security-policy'))
+    expect(policy).toMatch(/default-src 'none'; script-src 'self'; style-src 'self';/)
+    expect(policy).not.toContain('unsafe')
+    const html = await page.text()
+    for (const [, url] of html.matchAll(/(?:src|href)="([^"]*)"/g)) {
+      expect(url).toMatch(/^\/[\w.]+$/)
+      expect((await fetch(address + url)).status).toBe(200)
+    }
+    expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|\son\w+=|\bstyle=/)
+  })
+})
+
+const inBrowser = CHROMIUM ? describe : describe.skip
+inBrowser('in a browser', () => {
+  let browser: Browser
+  let page: Page
+  const problems: string[] = []
+  const asked: string[] = []
+
+  beforeAll(async () => {
+    browser = await openBrowser(CHROMIUM as string)
+    page = await browser.context.newPage()
+    page.on('console', m => m.type() === 'error' && problems.push(m.text()))
+    page.on('pageerror', e => problems.push(String(e)))
+    page.on('request', r => asked.push(r.url()))
+    await page.goto(address)
+  })
+  afterAll(() => browser?.close())
+
+  const overflow = () => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>
+  const card = (device: string) => page.locator(`.card[data-key='["${device}"]']`)
+
+  test('the quiet state says so, with the figures of /metrics and ClickHouse', async () => {
+    await page.waitForSelector('#verdict[data-level="ok"]')
+    expect(await page.textContent('#verdict h1')).toBe('All is well')
+    await page.waitForSelector('#flows tr[data-flow="ingest"]')
+    const shown = async () =>
+      Number((await page.textContent('#flows tr[data-flow="ingest"] [data-cell="written"]'))?.replaceAll(',', ''))
+    expect(await until(shown, n => n >= DEVICES * 360)).toBe(await writtenOf('ingest'))
+    const [row] = await bench.sql(`SELECT count() AS n FROM {db}.${name}`)
+    expect(await shown()).toBe(Number(row.n))
+    expect(await page.locator('#services li .state[data-level="ok"]').count()).toBeGreaterThanOrEqual(2)
+  })
+
+  test('only series on the screen are asked for and drawn', async () => {
+    await page.waitForSelector('.card canvas')
+    expect(await page.textContent('#key-count')).toBe(`${DEVICES} keys, the strangest first`)
+    const keys = asked
+      .filter(url => url.includes(`/api/views/${view}?`))
+      .map(url => new URL(url).searchParams.getAll('key').length)
+    expect(keys.length).toBeGreaterThan(0)
+    expect(Math.max(...keys)).toBeLessThan(DEVICES / 2)
+    expect(await page.locator('.card canvas').count()).toBeLessThan(DEVICES / 2)
+  })
+
+  test('a burst appears by itself: in the verdict, in its series, in the list', async () => {
+    await burst('d17')
+    await page.waitForSelector('#verdict:not([data-level="ok"]) h1:has-text("d17")')
+    const strange = page.locator('.card').first()
+    await page.waitForSelector(`.card:first-child[data-key='["d17"]']:not([data-markers="0"])[data-markers]`)
+    expect(await strange.getAttribute('data-level')).not.toBe('ok')
+    expect(await strange.getAttribute('data-band')).toBe('true')
+    // the marks are there, in their colour
+    const marks = (await page.evaluate(
+      `(() => {
+        const canvas = document.querySelector('.card canvas')
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+        const probe = document.createElement('canvas').getContext('2d')
+        probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--critical').trim()
+        probe.fillRect(0, 0, 1, 1)
+        const [r, g, b] = probe.getImageData(0, 0, 1, 1).data
+        let n = 0
+        for (let i = 0; i < data.length; i += 4) if (data[i] === r && data[i + 1] === g && data[i + 2] === b && data[i + 3] === 255) n++
+        return n
+      })()`,
+    )) as number
+    expect(marks).toBeGreaterThan(15)
+
+    const told = (await Promise.all(
+      (await bench.records(`${name}-anomalies`)).map(r => bench.schemas.decode(r.value as Buffer)),
+    )) as {
+      status: string
+      score: number
+      key: Record<string, string>
+      features: Record<string, { value: number }>
+    }[]
+    const raised = told.filter(a => a.status === 'raised' && a.key.device === 'd17')
+    const rows = page.locator('#anomalies tbody tr[data-id]', { hasText: 'd17' })
+    await until(
+      () => rows.count(),
+      n => n === raised.length,
+    )
+    const scores = await rows.locator('td.n').allTextContents()
+    expect(scores.sort()).toEqual(raised.map(a => a.score.toFixed(1)).sort())
+  })
+
+  test('filters and search', async () => {
+    const rows = page.locator('#anomalies tbody tr[data-id]')
+    await page.fill('#anomaly-search', 'd17 level')
+    await until(
+      () => rows.count(),
+      n => n > 0,
+    )
+    await page.fill('#anomaly-search', 'no such thing')
+    await page.waitForSelector('#anomalies tbody tr.none')
+    await page.fill('#anomaly-search', '')
+    await page.fill('#search', 'd3')
+    await until(
+      () => page.locator('.card').count(),
+      n => n === 10,
+    )
+    // a row leads to its series
+    await rows.first().click()
+    await card('d17').waitFor()
+    expect(await page.inputValue('#search')).toBe('d17')
+  })
+
+  test.each([
+    [1280, 800],
+    [390, 844],
+  ])('fits %p x %p', async (width, height) => {
+    await page.setViewportSize({ width, height })
+    expect(await overflow()).toBeLessThanOrEqual(0)
+  })
+
+  test('nothing failed, and nobody else was asked', () => {
+    expect(problems).toEqual([])
+    expect([...new Set(asked.map(url => new URL(url).origin))]).toEqual([address])
+  })
+
+  test('a worker that is gone is not taken for one that is well', async () => {
+    worker.child.kill('SIGTERM')
+    await worker.ended
+    await page.waitForSelector('#verdict[data-level="unknown"]')
+    expect(await page.textContent('#verdict h1')).toBe('The worker does not answer')
+  })
+})
+
+describe('after a restart', () => {
+  test('anomalies are there again, and the bands are what the detector said at the time', async () => {
+    if (worker.child.exitCode === null) {
+      if (!CHROMIUM) await burst('d17')
+      await until(anomalies, rows => rows.some(a => a.key.device === 'd17'))
+      worker.child.kill('SIGTERM')
+      await worker.ended
+    }
+    await startWorker()
+    const rows = await until(anomalies, all => all.some(a => a.key.device === 'd17'))
+    const [first] = rows.filter(a => a.key.device === 'd17').reverse()
+    expect(first.features.mean.value).toBeCloseTo(95, 6)
+    const { series } = await get<{ series: readonly Series[] }>(`/api/views/${view}?key=d17&windows=240`)
+    const { window_end, bands, columns } = series[0]
+    const at = window_end.indexOf(first.window_end)
+    const band = bands['level.mean']
+    expect([columns.mean[at], band.expected[at], band.lower[at], band.upper[at]]).toEqual(
+      (['value', 'expected', 'lower', 'upper'] as const).map(part => expect.closeTo(Number(first.features.mean[part]), 6)),
+    )
+    // warming up, nothing is expected
+    expect(band.expected.slice(0, 59).every(v => v === null)).toBe(true)
+  })
+
+  test('the state of the worker comes at once and goes on coming', async () => {
+    const response = await fetch(`${address}/api/events`)
+    expect(response.headers.get('content-type')).toContain('text/event-stream')
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    let text = ''
+    const times: number[] = []
+    while (times.length < 3) {
+      const { value } = await reader.read()
+      text += Buffer.from(value as Uint8Array).toString()
+      times.push(performance.now())
+    }
+    await reader.cancel()
+    const [message] = text.split('\n\n')
+    expect(message).toMatch(/^event: state\ndata: /)
+    const { status, verdict } = JSON.parse(message.slice(message.indexOf('data: ') + 6))
+    expect(status.flows.map((f: { flow: string }) => f.flow)).toEqual(['make', 'ingest', 'detect'])
+    expect(verdict.level).toMatch(/ok|warning|critical/)
+  })
+})

@@ -40,7 +40,7 @@ flows:
       - {type: score, detectors: {level: {type: ewma, features: [mean], warmup: 60}}, threshold: 4}
     sink: {type: kafka, topic: {name: ${name}-anomalies, config: {retention.ms: "-1"}}}
 views:
-  ${name}_1m: {from: ${name}, size: 1m, keys: [device], columns: {n: count(), mean: avg(cpu)}, delay: 10s, lateness: 1m}
+  ${name}_1m: {from: ${name}, size: 1m, keys: [device], columns: {n: count(), mean: avg(cpu)}, delay: 10s, lateness: 3m}
 `
 
 let bench: Bench

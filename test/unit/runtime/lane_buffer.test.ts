@@ -143,3 +143,39 @@ test('a source that expects no more for now does not wait for the age of a batch
   buffer.add(chunk(0, 5, 1))
   expect(buffer.isDue(flush)).toBe(false)
 })
+
+describe('ranges without rows', () => {
+  const flush = { rows: 10, bytes: 1000, interval: 50 }
+  const alone = (quiet: number | null, now: () => number) =>
+    new LaneBuffer(T.slice(0, 1), new Map([['t|0', 0]]), { ...systemClock, monotonic: now }, quiet)
+
+  test('wait for rows, or are due by themselves after a while where others look at the position', () => {
+    let now = 0
+    for (const quiet of [null, 500]) {
+      now = 0
+      const buffer = alone(quiet, () => now)
+      expect(buffer.isDue(flush)).toBe(false)
+      buffer.add(chunk(0, 0, 0, 2))
+      now = 499
+      expect(buffer.isDue(flush)).toBe(false)
+      now = 500
+      expect(buffer.isDue(flush)).toBe(quiet !== null)
+      if (quiet === null) continue
+      expect(buffer.cut(10)).toMatchObject({ ranges: [{ from: 0, to: 1 }], rows: 0 })
+      now = 5000
+      expect(buffer.isDue(flush)).toBe(false)
+    }
+  })
+
+  test('are due at the end of the input where others look at the position', async () => {
+    for (const quiet of [null, 500]) {
+      const buffer = alone(quiet, () => 0)
+      buffer.add(chunk(0, 0, 0, 2))
+      buffer.end()
+      expect(await buffer.due(flush, never)).toBe(quiet !== null)
+      if (quiet === null) continue
+      buffer.cut(10)
+      expect(await buffer.due(flush, never)).toBe(false)
+    }
+  })
+})

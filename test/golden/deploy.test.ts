@@ -1,0 +1,81 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parse } from 'yaml'
+import { createProgram } from '../../cli/program'
+import { collectingIo, inProcess } from '../support/in_process'
+import { temporaryFolder } from '../support/temporary_folder'
+
+/** What can be known of the files in deploy/ without a container engine, and of what docs/ says. */
+
+const root = path.resolve(__dirname, '../..')
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
+const folder = temporaryFolder()
+
+interface Service {
+  readonly image?: string
+  readonly command?: readonly string[]
+  readonly volumes?: readonly string[]
+  readonly ports?: readonly string[]
+  readonly build?: { readonly context: string; readonly dockerfile: string }
+  readonly environment?: Readonly<Record<string, string>>
+}
+const compose = parse(read('deploy/compose.yaml')) as { readonly services: Readonly<Record<string, Service>> }
+const dockerfile = read('deploy/Dockerfile')
+const unit = read('deploy/olap-connect.service')
+
+const commandOf = {
+  Dockerfile: JSON.parse(/^CMD (\[.*\])$/m.exec(dockerfile)?.[1] ?? '') as string[],
+  'compose.yaml': [...(compose.services.connect.command ?? [])],
+  'olap-connect.service': (/^ExecStart=(.*)$/m.exec(unit)?.[1] ?? '').split(' ').slice(2),
+}
+
+test.each(Object.entries(commandOf))('the command of %s is one', async (_, args) => {
+  let ran = ''
+  const program = createProgram(collectingIo().io, async name => {
+    ran = name
+  })
+  await program.parseAsync([...args], { from: 'user' })
+  expect(ran).toBe('run')
+})
+
+test('what the Dockerfile copies is there, and its context holds it', () => {
+  const ignore = read('deploy/Dockerfile.dockerignore')
+    .split('\n')
+    .filter(line => line.startsWith('!'))
+    .map(line => line.slice(1))
+  for (const name of ignore) expect([name, existsSync(path.join(root, name))]).toEqual([name, true])
+  const build = JSON.parse(read('tsconfig.build.json')) as { include: string[] }
+  for (const name of [...build.include, 'package.json', 'package-lock.json', 'scripts', 'tsconfig.json']) expect(ignore).toContain(name)
+  expect(dockerfile).toMatch(/^USER node$/m)
+  expect(dockerfile).toMatch(/^HEALTHCHECK /m)
+})
+
+test('services of the compose file are reached by names that it has', () => {
+  const { connect } = compose.services
+  expect(existsSync(path.join(root, 'deploy', connect.build?.context ?? '', connect.build?.dockerfile ?? ''))).toBe(true)
+  for (const address of Object.values(connect.environment ?? {})) {
+    const host = /^(?:http:\/\/)?([\w-]+):\d+$/.exec(address)?.[1]
+    expect(Object.keys(compose.services)).toContain(host)
+  }
+  for (const [file] of (connect.volumes ?? []).map(v => v.split(':')).filter(([f]) => f.startsWith('.')))
+    expect(existsSync(path.join(root, 'deploy', file))).toBe(true)
+  // nothing but the page leaves the network, and that to this machine only
+  for (const { ports = [] } of Object.values(compose.services)) for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/)
+  for (const { image } of Object.values(compose.services)) expect(image ?? 'olap-connect:1').toMatch(/:[\d.]+$/)
+})
+
+const docs = readdirSync(path.join(root, 'docs')).map(name => `docs/${name}`)
+
+test.each(docs)('links of %s lead somewhere', file => {
+  const links = [...read(file).matchAll(/\]\(([^)#]+)\)/g)].map(m => m[1]).filter(l => !l.startsWith('http'))
+  expect(links.filter(l => !existsSync(path.join(root, path.dirname(file), l)))).toEqual([])
+})
+
+test.each(docs)('YAML of %s is valid', async file => {
+  const blocks = [...read(file).matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(m => m[1])
+  for (const [i, text] of blocks.entries()) expect(await inProcess(['validate', folder.file(`${i}.yaml`, text)])).toMatchObject({ code: 0 })
+})
+
+test('README links every page of docs', () => {
+  for (const file of docs) expect(read('README.md')).toContain(`](${file})`)
+})

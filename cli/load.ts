@@ -30,7 +30,7 @@ export async function loadFiles(names: readonly string[], io: Io): Promise<Loade
   const warnings: Warning[] = []
   const secrets: string[] = []
   for (const { file } of lists) {
-    const loaded = loadPipeline(shown(file, io.cwd), { registry, env: io.env })
+    const loaded = loadPipeline(shown(file, io.cwd), { registry, env: io.env, cwd: io.cwd })
     if (!loaded.ok) {
       problems.push(...loaded.problems)
       continue

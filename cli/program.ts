@@ -1,6 +1,7 @@
 import { Command, type CommanderError, Option } from 'commander'
 import { asConnectError, type ConnectError } from '../runtime/errors'
 import type * as Dev from './commands/dev'
+import type * as Graph from './commands/graph'
 import type * as Plugins from './commands/plugins'
 import type * as Run from './commands/run'
 import type * as Schema from './commands/schema'
@@ -12,6 +13,7 @@ import type * as Top from './commands/top'
 import type * as Validate from './commands/validate'
 import { errorPart, printEnvelope } from './envelope'
 import { EXIT } from './exit_codes'
+import { GRAPH_FORMATS } from './graph_text'
 import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
 import { DEFAULT_LISTEN, TOKEN_VARIABLE } from './listen'
@@ -21,6 +23,7 @@ import { version } from './version'
 /** Loaded when asked for: most of a start is loading code, and what asks a worker or completes a word needs little of it. */
 const commands = {
   dev: (): typeof Dev => require('./commands/dev'),
+  graph: (): typeof Graph => require('./commands/graph'),
   plugins: (): typeof Plugins => require('./commands/plugins'),
   run: (): typeof Run => require('./commands/run'),
   schema: (): typeof Schema => require('./commands/schema'),
@@ -151,6 +154,14 @@ export function createProgram(io: Io, perform: Perform): Command {
     .action((file, flow, options) =>
       perform('schema', options.json === true, () => commands.schema().schema(file, flow, options, io)),
     )
+
+  program
+    .command('graph')
+    .description('Draw what a pipeline file connects, with the columns on the edges as far as the file says. Opens no socket.')
+    .argument('<file...>', 'pipeline files or folders')
+    .addOption(new Option('--format <format>', 'how it is written').choices([...GRAPH_FORMATS]).default('text'))
+    .addOption(json())
+    .action((files, options) => perform('graph', options.json === true, () => commands.graph().graph(files, options, io)))
 
   program
     .command('sql')

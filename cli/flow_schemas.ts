@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { systemClock } from '../runtime/clock'
 import { recordsStage } from '../runtime/decode'
+import { ConnectError } from '../runtime/errors'
 import { silent } from '../runtime/events'
 import { needsKey } from '../runtime/record_columns'
 import type { Registry } from '../runtime/registry'
@@ -18,17 +19,29 @@ export interface StageSchema {
 /** Columns after each stage of a flow; null: known only to a registry or a topic, which are not asked. */
 export type FlowSchema = readonly StageSchema[] | null
 
-/** Follows flows in the order in which they feed each other: what one writes as Avro or JSON the next one reads. */
-export async function flowSchemas(pipeline: PipelineSpec, registry: Registry): Promise<ReadonlyMap<FlowSpec, FlowSchema>> {
+/**
+ * Follows flows in the order in which they feed each other: what one writes as Avro or JSON the next one reads. With `absent: 'unknown'`
+ * the columns of files that are not there are not known, otherwise that is C012.
+ */
+export async function flowSchemas(
+  pipeline: PipelineSpec,
+  registry: Registry,
+  absent: 'unknown' | 'error' = 'error',
+): Promise<ReadonlyMap<FlowSpec, FlowSchema>> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'connect-schema-'))
   try {
-    return await follow(pipeline, registry, dataDir)
+    return await follow(pipeline, registry, dataDir, absent)
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
   }
 }
 
-async function follow(pipeline: PipelineSpec, registry: Registry, dataDir: string): Promise<ReadonlyMap<FlowSpec, FlowSchema>> {
+async function follow(
+  pipeline: PipelineSpec,
+  registry: Registry,
+  dataDir: string,
+  absent: 'unknown' | 'error',
+): Promise<ReadonlyMap<FlowSpec, FlowSchema>> {
   const outputs = new Map<FlowSpec, Schema | null>()
   const stages = new Map<FlowSpec, FlowSchema>()
   const visit = async (spec: FlowSpec): Promise<Schema | null> => {
@@ -39,7 +52,10 @@ async function follow(pipeline: PipelineSpec, registry: Registry, dataDir: strin
     const parts = createReading(pipeline, spec, { registry, events: silent, clock: systemClock, dataDir, offline: true })
     try {
       const fed = upstream.length > 0 ? await visit(upstream[0]) : null
-      const input = await inputSchema(parts, fed)
+      const input = await inputSchema(parts, fed).catch((error: unknown) => {
+        if (absent === 'unknown' && error instanceof ConnectError && error.code === 'C012_UNREADABLE_FILE') return null
+        throw error
+      })
       if (!input) return null
       const found: StageSchema[] = [stage(spec.source.type, input)]
       let current = input

@@ -5,6 +5,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly stdin: Readable
+  /** A person can be asked. */
+  readonly inIsTerminal: boolean
   /** Resolve when the text is taken, so that a slow reader slows the writer. */
   out(text: string): Promise<void>
   err(text: string): Promise<void>

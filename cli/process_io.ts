@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import { EXIT } from './exit_codes'
 import type { Io } from './io'
 
@@ -7,7 +8,11 @@ export function processIo(): Io {
   return {
     env: process.env,
     cwd: process.cwd(),
-    stdin: process.stdin,
+    // opened only where it is read: an open standard input keeps a process
+    get stdin() {
+      return process.stdin
+    },
+    inIsTerminal: isatty(0) && process.stderr.isTTY === true,
     out: text => written(process.stdout, text),
     err: text => written(process.stderr, text),
     outIsTerminal: process.stdout.isTTY === true,

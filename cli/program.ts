@@ -1,7 +1,9 @@
-import { Command, type CommanderError, Option } from 'commander'
+import { Argument, Command, type CommanderError, Option } from 'commander'
 import { asConnectError, type ConnectError } from '../runtime/errors'
+import type * as Completion from './commands/completion'
 import type * as Dev from './commands/dev'
 import type * as Graph from './commands/graph'
+import type * as Init from './commands/init'
 import type * as Plugins from './commands/plugins'
 import type * as Run from './commands/run'
 import type * as Schema from './commands/schema'
@@ -11,19 +13,23 @@ import type * as Tail from './commands/tail'
 import type * as Tap from './commands/tap'
 import type * as Top from './commands/top'
 import type * as Validate from './commands/validate'
+import { SHELLS } from './completion'
 import { errorPart, printEnvelope } from './envelope'
 import { EXIT } from './exit_codes'
 import { GRAPH_FORMATS } from './graph_text'
 import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
 import { DEFAULT_LISTEN, TOKEN_VARIABLE } from './listen'
+import { SCAFFOLD_SOURCES, SCAFFOLD_VALUES } from './scaffold'
 import { usageError } from './usage'
 import { version } from './version'
 
 /** Loaded when asked for: most of a start is loading code, and what asks a worker or completes a word needs little of it. */
 const commands = {
+  completion: (): typeof Completion => require('./commands/completion'),
   dev: (): typeof Dev => require('./commands/dev'),
   graph: (): typeof Graph => require('./commands/graph'),
+  init: (): typeof Init => require('./commands/init'),
   plugins: (): typeof Plugins => require('./commands/plugins'),
   run: (): typeof Run => require('./commands/run'),
   schema: (): typeof Schema => require('./commands/schema'),
@@ -130,6 +136,24 @@ export function createProgram(io: Io, perform: Perform): Command {
     .action((files, options) => perform('run', options.json === true, () => commands.run().run(files, options, io)))
 
   program
+    .command('init')
+    .description('Write a pipeline file that is valid and explained. Asks on a terminal for what no option says.')
+    .addOption(new Option('--source <type>', 'where records come from').choices([...SCAFFOLD_SOURCES]))
+    .option('--topic <topic>', 'Kafka topic to read')
+    .addOption(new Option('--value <format>', 'format of its values').choices([...SCAFFOLD_VALUES]))
+    .option('--from-topic <topic>', 'read the topic: its schema from the registry, and some records')
+    .option('--brokers <addresses>', 'HOST:PORT, or embedded')
+    .option('--registry <url>', 'schema registry, or embedded')
+    .option('--path <pattern>', 'files to read, e.g. data/*.csv')
+    .option('--table <name>', 'table in ClickHouse')
+    .option('--name <name>', 'name of the pipeline')
+    .option('--out <file>', 'file to write; its name and .yaml if absent')
+    .option('--force', 'replace the file if it is there')
+    .addOption(data())
+    .addOption(json())
+    .action(options => perform('init', options.json === true, () => commands.init().init(options, io)))
+
+  program
     .command('validate')
     .description('Check pipeline files and show every problem with its position. Opens no socket.')
     .argument('<file...>', 'pipeline files or folders')
@@ -230,6 +254,15 @@ export function createProgram(io: Io, perform: Perform): Command {
     .addOption(data())
     .addOption(json())
     .action(options => perform('dev', options.json === true, () => commands.dev().dev(options, io)))
+
+  program
+    .command('completion')
+    .description('Print the completions of a shell: source <(connect completion bash), or connect completion fish | source.')
+    .addArgument(
+      new Argument('<what>', 'the shell; its script asks for flows and stages').choices([...SHELLS, 'flows', 'stages']),
+    )
+    .argument('[file]', 'pipeline file whose flows are asked for')
+    .action((what, file) => perform('completion', false, () => commands.completion().completion(what, file, program, io)))
 
   return program
 }

@@ -8,6 +8,7 @@ import { LaneBuffer } from '../runtime/lane_buffer'
 import type { Format, LaneReader } from '../runtime/plugin'
 import { needsKey } from '../runtime/record_columns'
 import { rowJson } from '../runtime/row_json'
+import type { Schema } from '../runtime/schema'
 import type { PipelineSpec } from '../runtime/spec'
 import { takeBatch } from '../runtime/take'
 import type { OpenPipeline } from './session'
@@ -24,6 +25,8 @@ export interface TopicReading {
   readonly bounded: boolean
   /** Called once, when what was there at the start has been read. */
   readonly caughtUp?: () => void
+  /** Told the columns of the values before the first record. */
+  readonly schema?: (schema: Schema) => void
 }
 
 /**
@@ -115,6 +118,7 @@ async function readLane(
     }
     if (!stage) {
       const valueSchema = (await formats.value.open(signal)) ?? (await formats.value.infer(block, 'value', signal))
+      reading.schema?.(valueSchema)
       const keySchema = needsKey(raw)
         ? ((await formats.key.open(signal)) ?? (await formats.key.infer(block, 'key', signal)))
         : null

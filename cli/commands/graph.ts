@@ -15,7 +15,7 @@ export interface GraphOptions {
 export async function graph(files: readonly string[], options: GraphOptions, io: Io): Promise<number> {
   const { pipelines, registry } = await loadFiles(files, io)
   const graphs = []
-  for (const pipeline of pipelines) graphs.push(graphOf(pipeline, registry, await flowSchemas(pipeline, registry)))
+  for (const pipeline of pipelines) graphs.push(graphOf(pipeline, registry, await flowSchemas(pipeline, registry, 'unknown')))
   if (options.json) {
     const summary = `${graphs.length} pipeline(s)`
     await printEnvelope(io, { command: 'graph', ok: true, summary, result: { graphs }, error: null })

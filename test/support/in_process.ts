@@ -15,6 +15,7 @@ export function collectingIo(env: Readonly<Record<string, string>> = {}): { io: 
     env,
     cwd: process.cwd(),
     stdin: Readable.from([]),
+    inIsTerminal: false,
     async out(more) {
       text.out += more
     },

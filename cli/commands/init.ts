@@ -1,0 +1,151 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { ConnectError } from '../../runtime/errors'
+import { type Asker, createAsker, type Question } from '../ask'
+import { printEnvelope } from '../envelope'
+import { EXIT } from '../exit_codes'
+import type { Io } from '../io'
+import { loadFiles } from '../load'
+import { sampleTopic, type TopicSample } from '../sample_topic'
+import { SCAFFOLD_SOURCES, SCAFFOLD_VALUES, type ScaffoldSource, scaffold } from '../scaffold'
+
+export interface InitOptions {
+  readonly name?: string
+  readonly source?: string
+  readonly topic?: string
+  readonly value?: string
+  readonly brokers?: string
+  readonly registry?: string
+  readonly path?: string
+  readonly table?: string
+  readonly out?: string
+  readonly fromTopic?: string
+  readonly force?: boolean
+  readonly data: string
+  readonly json?: boolean
+}
+
+const NAME = /^[a-z0-9][a-z0-9_-]*$/
+const TABLE = /^[A-Za-z_][A-Za-z0-9_]{0,199}$/
+const TOPIC = /^[A-Za-z0-9._-]{1,249}$/
+
+/**
+ * `connect init`: writes a pipeline file that is valid and explained. Asks on a terminal for what no option says; elsewhere the rest
+ * is guessed, and what cannot be is C019. Returns the exit code.
+ */
+export async function init(options: InitOptions, io: Io): Promise<number> {
+  const asker = io.inIsTerminal && !options.json ? createAsker(io) : null
+  try {
+    const answers = answersBy(asker)
+    const source = await chooseSource(options, answers)
+    let sample: TopicSample | null = null
+    if (options.fromTopic !== undefined && source.type === 'kafka') {
+      await io.err(`reading ${options.fromTopic} ...\n`)
+      const { topic, brokers, registry } = source
+      sample = await sampleTopic({ topic, brokers, registry, data: options.data }, io)
+    }
+    const guess = wordOf(source.type === 'kafka' ? source.topic : source.type === 'file' ? 'files' : 'demo')
+    const name = await answers(options.name, '--name', {
+      text: 'Name of the pipeline',
+      standard: guess.replaceAll('_', '-'),
+      problem: a => (NAME.test(a) ? null : 'expected small letters, digits, "_", "-"'),
+    })
+    const table = await answers(options.table, '--table', {
+      text: 'Table in ClickHouse',
+      standard: guess,
+      problem: a => (TABLE.test(a) ? null : 'expected letters, digits, "_"'),
+    })
+    const out = await answers(options.out, '--out', { text: 'File', standard: `${name}.yaml` })
+    const file = path.resolve(io.cwd, out)
+    if (existsSync(file) && !options.force)
+      throw new ConnectError('C019_USAGE', `${out} is there already`, { hint: 'give another --out, or --force to replace it' })
+    const value = sample && options.value === undefined ? sample.value : null
+    const text = scaffold({
+      name,
+      source: source.type === 'kafka' && value !== null ? { ...source, value } : source,
+      table,
+      schema: sample?.schema ?? null,
+      samples: sample?.rows ?? [],
+      editorSchema: editorSchema(file),
+      file: out,
+    })
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, text)
+    // what was written must be valid; a mistake of ours is better heard of here than at the next command
+    await loadFiles([file], io)
+    const columns = sample?.schema ? `, ${sample.schema.fields.length} columns found` : ''
+    const summary = `${out} is written${columns}`
+    if (options.json)
+      await printEnvelope(io, { command: 'init', ok: true, summary, result: { file: out, name, table }, error: null })
+    else
+      await io.out(
+        `${summary}\n  connect validate ${out}\n  connect run ${out}\n  connect sql ${out} "SELECT * FROM ${table} LIMIT 5"\n`,
+      )
+    return EXIT.ok
+  } finally {
+    asker?.close()
+  }
+}
+
+type Answers = (given: string | undefined, flag: string, question: Question) => Promise<string>
+
+/** The value of an option, checked; else the answer of a person; else the usual one. */
+const answersBy =
+  (asker: Asker | null): Answers =>
+  async (given, flag, question) => {
+    const { choices, problem, standard } = question
+    if (given === undefined && asker) return asker.ask(question)
+    const value = given ?? standard
+    if (value === undefined) throw new ConnectError('C019_USAGE', `${flag} is missing`, { hint: 'give it, or run on a terminal' })
+    const wrong = choices && !choices.includes(value) ? `expected ${choices.join(', ')}` : (problem?.(value) ?? null)
+    if (wrong !== null) throw new ConnectError('C019_USAGE', `${flag} ${value}: ${wrong}`)
+    return value
+  }
+
+async function chooseSource(options: InitOptions, answers: Answers): Promise<ScaffoldSource> {
+  const topic = options.fromTopic ?? options.topic
+  const implied = topic !== undefined ? 'kafka' : options.path !== undefined ? 'file' : undefined
+  const type = await answers(options.source ?? implied, '--source', {
+    text: 'Source',
+    standard: 'generate',
+    choices: SCAFFOLD_SOURCES,
+  })
+  if (options.fromTopic !== undefined && type !== 'kafka')
+    throw new ConnectError('C019_USAGE', `--from-topic goes with --source kafka, not with ${type}`)
+  if (type === 'generate') return { type }
+  if (type === 'file') return { type, path: await answers(options.path, '--path', { text: 'Files, such as data/*.csv' }) }
+  const chosen = await answers(topic, '--topic', {
+    text: 'Topic',
+    problem: a => (TOPIC.test(a) ? null : 'expected a topic name'),
+  })
+  const brokers = await answers(options.brokers, '--brokers', { text: 'Brokers, HOST:PORT', standard: 'embedded' })
+  // found out of the records where they are read
+  const value =
+    options.fromTopic === undefined
+      ? await answers(options.value, '--value', { text: 'Format of the values', standard: 'avro', choices: SCAFFOLD_VALUES })
+      : await answers(options.value ?? 'avro', '--value', { text: '', choices: SCAFFOLD_VALUES })
+  const needsRegistry = value === 'avro'
+  const standard = brokers === 'embedded' ? 'embedded' : 'http://localhost:8081'
+  const asked = needsRegistry || options.registry !== undefined
+  const registry = asked
+    ? await answers(options.registry, '--registry', { text: 'Schema registry, http://HOST:PORT', standard })
+    : null
+  return { type: 'kafka', topic: chosen, brokers, registry, value: value as (typeof SCAFFOLD_VALUES)[number] }
+}
+
+/** A word that can name a table: `shop.orders-v2` is shop_orders_v2. */
+const wordOf = (text: string): string => {
+  const word = text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+  return /^[a-z]/.test(word) ? word : `t_${word}`
+}
+
+/** The language's schema in the installed package, as seen from the file. */
+function editorSchema(file: string): string {
+  const schema = path.join(path.dirname(require.resolve('olap-connect/package.json')), 'config/generated/pipeline.schema.json')
+  const relative = path.relative(path.dirname(file), schema)
+  // far away, the way up says less than the whole path
+  return relative.startsWith(path.join('..', '..', '..', '..')) ? schema : relative.startsWith('.') ? relative : `./${relative}`
+}

@@ -1,0 +1,89 @@
+import path from 'node:path'
+import { inProcess } from '../support/in_process'
+import { temporaryFolder } from '../support/temporary_folder'
+
+/** A drawing of a file: text for people, Mermaid for Markdown, Graphviz for files. */
+
+const folder = temporaryFolder()
+const file = folder.file(
+  'shop.yaml',
+  `name: shop
+connections:
+  kafka: {brokers: "kafka:9092", schema_registry: "http://registry:8081"}
+  clickhouse: {url: "http://clickhouse:8123"}
+flows:
+  make:
+    source: {type: generate, count: 9, fields: {id: {type: sequence}, b_c: {type: uniform, min: 0, max: 1}}}
+    sink: {type: kafka, topic: orders, value: avro}
+  ingest:
+    source: {type: kafka, topics: [orders], value: avro}
+    transforms: [{type: rename, fields: {id: key}}]
+    sink: {type: clickhouse, table: orders, time: ts, order_by: [key]}
+    on_error: {dead_letter: orders.dead}
+  other:
+    source: {type: kafka, topics: [unknown], value: avro}
+    sink: {type: stdout}
+views:
+  orders_1m: {from: orders, size: 1m, keys: [key], columns: {n: count()}}
+`,
+)
+const drawn = async (...args: readonly string[]): Promise<string> => {
+  const { code, out, err } = await inProcess(['graph', file, ...args])
+  expect([code, err]).toEqual([0, ''])
+  return out
+}
+
+test('text', async () => {
+  expect(await drawn()).toBe(`make
+  generate source
+    ts timestamp(ms), id i64, b_c f64
+  kafka sink -> topic orders
+
+ingest
+  kafka source <- topic orders
+    ts timestamp(ms), id i64, b_c f64
+  rename
+    ts timestamp(ms), key i64, b_c f64
+  clickhouse sink -> table orders
+  what cannot be read or written -> topic orders.dead
+
+other
+  kafka source <- topic unknown
+    columns known when it runs
+  stdout sink
+
+view orders_1m <- table orders
+    window_start, window_end, key, n
+`)
+})
+
+test('mermaid', async () => {
+  const lines = (await drawn('--format', 'mermaid')).split('\n')
+  expect(lines[0]).toBe('flowchart LR')
+  expect(lines).toContain('  subgraph f1 ["flow: ingest"]')
+  expect(lines).toContain('  n2[("topic orders")]')
+  expect(lines).toContain('  n0 -->|"ts timestamp(ms)<br>id i64<br>b_c f64"| n1')
+  expect(lines.filter(l => l.includes('-.->|"what cannot be read or written"|'))).toHaveLength(1)
+  expect(lines.filter(l => l.includes('|"columns known when it runs"|'))).toHaveLength(1)
+  // every id that is used is declared
+  const declared = new Set(lines.flatMap(l => /^ +(n\d+)[[(]/.exec(l)?.[1] ?? []))
+  for (const line of lines) for (const [id] of line.replace(/\|.*\|/, '').matchAll(/\bn\d+\b/g)) expect(declared).toContain(id)
+})
+
+test('dot', async () => {
+  const text = await drawn('--format', 'dot')
+  expect(text).toMatch(/^digraph "shop" \{\n[^}]*\{/)
+  expect(text).toContain('"kafka:orders" [label="topic orders", shape=cylinder];')
+  expect(text).toContain('"make.0" -> "make.1" [label="ts timestamp(ms)\\nid i64\\nb_c f64"];')
+  expect(text).toContain('style=dashed')
+  expect(text.match(/\{/g)).toHaveLength(text.match(/\}/g)?.length ?? -1)
+})
+
+test('json, and the examples', async () => {
+  const { out } = await inProcess(['graph', file, '--json'])
+  expect(JSON.parse(out)).toMatchObject({ command: 'graph', ok: true, result: { graphs: [{ name: 'shop' }] } })
+  const examples = path.resolve(__dirname, '../../config/examples')
+  const all = await inProcess(['graph', examples, '--format', 'mermaid'], { NAB_DIR: '/data/nab' })
+  expect([all.code, all.err]).toEqual([0, ''])
+  expect(all.out.match(/^flowchart LR$/gm)?.length).toBeGreaterThanOrEqual(3)
+})

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Bench, CONNECTIONS, connect, type Outcome, runResult, startBench } from '../support/connect'
+
+/** A pipeline file written from what a topic holds, and run as it is. */
+
+let bench: Bench
+const COUNT = 300
+
+beforeAll(async () => {
+  bench = await startBench()
+  const make = (value: string): string => `
+  ${value}:
+    source:
+      type: generate
+      count: ${COUNT}
+      start: 2024-01-01T00:00:00Z
+      keys: {column: device, count: 5, prefix: d-}
+      fields: {id: {type: sequence}, v: {type: uniform, min: 0, max: 100}}
+    sink: {type: kafka, topic: {name: ${bench.unique(value)}, partitions: 2}, key: [device], value: ${value}}`
+  const file = bench.file('make.yaml', `name: ${bench.unique('make')}\n${CONNECTIONS}flows:${make('avro')}${make('json')}\n`)
+  expect((await bench.run(file)).code).toBe(0)
+})
+afterAll(() => bench?.stop())
+
+const command = (...args: readonly string[]): Promise<Outcome> => connect(args, { env: bench.env, cwd: bench.folder })
+
+const init = (topic: string, ...args: readonly string[]): Promise<Outcome> => {
+  const addresses = ['--brokers', bench.kafka.address, '--registry', bench.registry.address]
+  const data = ['--data', path.join(bench.folder, 'data')]
+  return command('init', '--from-topic', topic, ...addresses, ...data, ...args)
+}
+
+test.each(['avro', 'json'])('%s: found, written, valid, run', async value => {
+  const topic = bench.unique(value)
+  const outcome = await init(topic, '--table', value, '--name', topic)
+  expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining('4 columns found') })
+  const file = path.join(bench.folder, `${topic}.yaml`)
+  const text = readFileSync(file, 'utf8')
+  expect(text).toContain(`value: ${value}`)
+  expect(text).toMatch(/^# Records that were found:\n# {3}\{.*"id":\d+,.*\}\n/m)
+  expect(text).toContain('#   device: utf8')
+  if (value === 'avro') expect(text).toContain('order_by: [device, ts]')
+  expect((await command('validate', file)).code).toBe(0)
+  const run = await bench.run(file)
+  expect(runResult(run).flows.ingest).toMatchObject({ read: COUNT, written: COUNT, dead_lettered: 0 })
+  const database = topic.replaceAll('-', '_')
+  const rows = await bench.sql(`SELECT count() AS n, uniqExact(id) AS ids FROM ${database}.${value}`)
+  expect(rows).toEqual([{ n: String(COUNT), ids: String(COUNT) }])
+  await bench.command(`DROP DATABASE ${database}`)
+})
+
+test('a topic that is not there', async () => {
+  const outcome = await init('nowhere', '--out', 'nowhere.yaml')
+  expect([outcome.code, outcome.stderr]).toEqual([1, expect.stringContaining('K005_UNKNOWN_TOPIC')])
+})

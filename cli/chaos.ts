@@ -13,6 +13,7 @@ export function chaosHooks(text: string | undefined, kill: () => void): EngineHo
   const random = mulberry32(options.seed ?? 1)
   const chance = options.kill ?? 0
   return {
+    poisonMemory: true,
     at: async point => {
       if (options.at && !options.at.includes(point)) return
       if (random() >= chance) return

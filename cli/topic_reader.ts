@@ -5,6 +5,7 @@ import type { ConnectError } from '../runtime/errors'
 import { silent } from '../runtime/events'
 import type { FormatSpec, RawSourceOptions } from '../runtime/fields'
 import { LaneBuffer } from '../runtime/lane_buffer'
+import { HEAP } from '../runtime/memory'
 import type { Format, LaneReader } from '../runtime/plugin'
 import { needsKey } from '../runtime/record_columns'
 import { rowJson } from '../runtime/row_json'
@@ -124,7 +125,7 @@ async function readLane(
         : null
       stage = recordsStage({ value: formats.value, valueSchema, key: formats.key, keySchema }, raw, reading.connection, 'tail')
     }
-    const { batch } = await stage.decode(cut, lane.lane, signal)
+    const { batch } = await stage.decode(cut, lane.lane, HEAP, signal)
     for (const { record, error } of batch.rejected) if (!(await print(rejectedJson(record, error)))) return
     const dense = takeBatch(batch)
     for (let row = 0; row < dense.length; row++) if (!(await print(rowJson(dense.schema, dense.columns, row)))) return

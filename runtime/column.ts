@@ -1,3 +1,4 @@
+import { HEAP, type Memory } from './memory'
 import type { DataType, Field } from './schema'
 
 /**
@@ -51,6 +52,8 @@ abstract class Base {
   constructor(
     readonly type: DataType,
     readonly nullable: boolean,
+    /** Where the column's arrays come from. */
+    protected readonly memory: Memory = HEAP,
   ) {
     this.nulls = nullable ? new Uint8Array(0) : null
   }
@@ -60,7 +63,7 @@ abstract class Base {
     const need = this.length + rows
     if (need > this.capacity) {
       const capacity = Math.max(need, this.capacity * 2, 16)
-      if (this.nulls) this.nulls = grown(this.nulls, n => new Uint8Array(n), capacity)
+      if (this.nulls) this.nulls = grown(this.nulls, n => this.memory.uint8(n), capacity)
       this.grow(capacity)
       this.capacity = capacity
     }
@@ -75,7 +78,7 @@ export class BoolColumn extends Base {
   readonly layout = 'bool'
   values = new Uint8Array(0)
   protected grow(capacity: number): void {
-    this.values = grown(this.values, n => new Uint8Array(n), capacity)
+    this.values = grown(this.values, n => this.memory.uint8(n), capacity)
   }
 }
 
@@ -83,7 +86,7 @@ export class I32Column extends Base {
   readonly layout = 'i32'
   values = new Int32Array(0)
   protected grow(capacity: number): void {
-    this.values = grown(this.values, n => new Int32Array(n), capacity)
+    this.values = grown(this.values, n => this.memory.int32(n), capacity)
   }
 }
 
@@ -92,7 +95,7 @@ export class I64Column extends Base {
   readonly layout = 'i64'
   halves = new Int32Array(0)
   protected grow(capacity: number): void {
-    this.halves = grown(this.halves, n => new Int32Array(n), capacity * 2)
+    this.halves = grown(this.halves, n => this.memory.int32(n), capacity * 2)
   }
   /** The same memory as 64-bit integers, `length` rows. For edges (Arrow, tests); BigInt is too slow for kernels. */
   get values(): BigInt64Array {
@@ -121,7 +124,7 @@ export class F32Column extends Base {
   readonly layout = 'f32'
   values = new Float32Array(0)
   protected grow(capacity: number): void {
-    this.values = grown(this.values, n => new Float32Array(n), capacity)
+    this.values = grown(this.values, n => this.memory.float32(n), capacity)
   }
 }
 
@@ -129,7 +132,7 @@ export class F64Column extends Base {
   readonly layout = 'f64'
   values = new Float64Array(0)
   protected grow(capacity: number): void {
-    this.values = grown(this.values, n => new Float64Array(n), capacity)
+    this.values = grown(this.values, n => this.memory.float64(n), capacity)
   }
 }
 
@@ -142,12 +145,12 @@ export class VarColumn extends Base {
   offsets = new Int32Array(1)
   data: Buffer = Buffer.alloc(0)
   protected grow(capacity: number): void {
-    this.offsets = grown(this.offsets, n => new Int32Array(n), capacity + 1)
+    this.offsets = grown(this.offsets, n => this.memory.int32(n), capacity + 1)
   }
   protected override reserveBytes(bytes: number): void {
     const used = this.offsets[this.length]
     if (used + bytes <= this.data.length) return
-    const next = Buffer.allocUnsafeSlow(Math.max(used + bytes, this.data.length * 2, 64))
+    const next = this.memory.bytes(Math.max(used + bytes, this.data.length * 2, 64))
     this.data.copy(next, 0, 0, used)
     this.data = next
   }
@@ -160,7 +163,7 @@ export class VarColumn extends Base {
     const used = this.offsets[row]
     const each = (end - used) / rows
     const all = Math.min(end + each * (this.capacity - row - rows) * 1.05, Math.max(2 * end, GUESS_BYTES))
-    const next = Buffer.allocUnsafeSlow(Math.ceil(Math.max(all, this.data.length * 1.25, 64)))
+    const next = this.memory.bytes(Math.ceil(Math.max(all, this.data.length * 1.25, 64)))
     this.data.copy(next, 0, 0, used)
     this.data = next
   }
@@ -181,12 +184,13 @@ export class FixedColumn extends Base {
     type: DataType,
     nullable: boolean,
     readonly width: number,
+    memory: Memory = HEAP,
   ) {
-    super(type, nullable)
+    super(type, nullable, memory)
   }
   protected grow(capacity: number): void {
-    const next = Buffer.alloc(capacity * this.width)
-    this.data.copy(next)
+    const next = this.memory.bytes(capacity * this.width)
+    next.fill(0, this.data.copy(next))
     this.data = next
   }
   bytes(row: number): Buffer {
@@ -202,12 +206,12 @@ export class DictionaryColumn extends Base {
   /** Distinct strings; ids index it. May grow between batches, never changes below its old length. */
   dictionary: string[]
   #index: Map<string, number> | null = null
-  constructor(type: DataType, nullable: boolean, dictionary: readonly string[] = closedSet(type)) {
-    super(type, nullable)
+  constructor(type: DataType, nullable: boolean, dictionary: readonly string[] = closedSet(type), memory: Memory = HEAP) {
+    super(type, nullable, memory)
     this.dictionary = [...dictionary]
   }
   protected grow(capacity: number): void {
-    this.ids = grown(this.ids, n => new Int32Array(n), capacity)
+    this.ids = grown(this.ids, n => this.memory.int32(n), capacity)
   }
   /** Id of a string, added if new; -1 if the set is closed (an enum) and does not hold it. */
   idOf(value: string): number {
@@ -225,12 +229,12 @@ export class ListColumn extends Base {
   readonly layout = 'list'
   offsets = new Int32Array(1)
   readonly child: Column
-  constructor(type: DataType & { kind: 'list' }, nullable: boolean) {
-    super(type, nullable)
-    this.child = createColumn(type.item)
+  constructor(type: DataType & { kind: 'list' }, nullable: boolean, memory: Memory = HEAP) {
+    super(type, nullable, memory)
+    this.child = createColumn(type.item, 0, memory)
   }
   protected grow(capacity: number): void {
-    this.offsets = grown(this.offsets, n => new Int32Array(n), capacity + 1)
+    this.offsets = grown(this.offsets, n => this.memory.int32(n), capacity + 1)
   }
 }
 
@@ -238,14 +242,15 @@ export class ListColumn extends Base {
 export class MapColumn extends Base {
   readonly layout = 'map'
   offsets = new Int32Array(1)
-  readonly keys = new VarColumn({ kind: 'utf8' }, false)
+  readonly keys: VarColumn
   readonly child: Column
-  constructor(type: DataType & { kind: 'map' }, nullable: boolean) {
-    super(type, nullable)
-    this.child = createColumn(type.value)
+  constructor(type: DataType & { kind: 'map' }, nullable: boolean, memory: Memory = HEAP) {
+    super(type, nullable, memory)
+    this.keys = new VarColumn({ kind: 'utf8' }, false, memory)
+    this.child = createColumn(type.value, 0, memory)
   }
   protected grow(capacity: number): void {
-    this.offsets = grown(this.offsets, n => new Int32Array(n), capacity + 1)
+    this.offsets = grown(this.offsets, n => this.memory.int32(n), capacity + 1)
   }
 }
 
@@ -253,9 +258,9 @@ export class MapColumn extends Base {
 export class StructColumn extends Base {
   readonly layout = 'struct'
   readonly children: readonly Column[]
-  constructor(type: DataType & { kind: 'struct' }, nullable: boolean) {
-    super(type, nullable)
-    this.children = type.fields.map(f => createColumn(f))
+  constructor(type: DataType & { kind: 'struct' }, nullable: boolean, memory: Memory = HEAP) {
+    super(type, nullable, memory)
+    this.children = type.fields.map(f => createColumn(f, 0, memory))
   }
   protected grow(): void {}
   override reserve(rows: number, bytes = 0): void {
@@ -265,44 +270,44 @@ export class StructColumn extends Base {
 }
 
 /** An empty column for a field, with room for `capacity` rows. */
-export function createColumn(field: Pick<Field, 'type' | 'nullable'>, capacity = 0): Column {
-  const column = empty(field.type, field.nullable)
+export function createColumn(field: Pick<Field, 'type' | 'nullable'>, capacity = 0, memory: Memory = HEAP): Column {
+  const column = empty(field.type, field.nullable, memory)
   if (capacity > 0) column.reserve(capacity)
   return column
 }
 
-function empty(type: DataType, nullable: boolean): Column {
+function empty(type: DataType, nullable: boolean, memory: Memory): Column {
   switch (type.kind) {
     case 'bool':
-      return new BoolColumn(type, nullable)
+      return new BoolColumn(type, nullable, memory)
     case 'i32':
     case 'date':
-      return new I32Column(type, nullable)
+      return new I32Column(type, nullable, memory)
     case 'time':
-      return type.unit === 'ms' ? new I32Column(type, nullable) : new I64Column(type, nullable)
+      return type.unit === 'ms' ? new I32Column(type, nullable, memory) : new I64Column(type, nullable, memory)
     case 'i64':
     case 'timestamp':
-      return new I64Column(type, nullable)
+      return new I64Column(type, nullable, memory)
     case 'f32':
-      return new F32Column(type, nullable)
+      return new F32Column(type, nullable, memory)
     case 'f64':
-      return new F64Column(type, nullable)
+      return new F64Column(type, nullable, memory)
     case 'utf8':
     case 'bytes':
     case 'json':
-      return new VarColumn(type, nullable)
+      return new VarColumn(type, nullable, memory)
     case 'uuid':
     case 'decimal':
-      return new FixedColumn(type, nullable, 16)
+      return new FixedColumn(type, nullable, 16, memory)
     case 'fixed':
-      return new FixedColumn(type, nullable, type.size)
+      return new FixedColumn(type, nullable, type.size, memory)
     case 'dictionary':
-      return new DictionaryColumn(type, nullable, type.symbols)
+      return new DictionaryColumn(type, nullable, type.symbols, memory)
     case 'list':
-      return new ListColumn(type, nullable)
+      return new ListColumn(type, nullable, memory)
     case 'map':
-      return new MapColumn(type, nullable)
+      return new MapColumn(type, nullable, memory)
     case 'struct':
-      return new StructColumn(type, nullable)
+      return new StructColumn(type, nullable, memory)
   }
 }

@@ -5,10 +5,12 @@ import { ConnectError } from './errors'
 import type { RawSourceOptions } from './fields'
 import { parseHeaders } from './headers'
 import type { Cut } from './lane_buffer'
+import type { Memory } from './memory'
 import { partitionKey } from './origin'
 import type { Block, Decoder, Format } from './plugin'
 import { extraColumn, extraColumns } from './record_columns'
 import { fieldIndex, type Schema } from './schema'
+import { stripes } from './stripes'
 
 /** A decoded cut, before transforms, and how many tombstones were left out. */
 export interface Decoded {
@@ -21,7 +23,7 @@ export interface Decoded {
 export interface DecodeStage {
   /** Schema of decoded batches. */
   readonly schema: Schema
-  decode(cut: Cut, lane: number, signal: AbortSignal): Promise<Decoded>
+  decode(cut: Cut, lane: number, memory: Memory, signal: AbortSignal): Promise<Decoded>
 }
 
 type RecordsBlock = Extract<Block, { kind: 'records' }>
@@ -39,7 +41,7 @@ interface Formats {
 export function columnsStage(schema: Schema, plugin: string): DecodeStage {
   return {
     schema,
-    async decode(cut, lane) {
+    async decode(cut, lane, memory) {
       const blocks = cut.blocks.filter((b): b is ColumnsBlock => b.kind === 'columns')
       const columns = schema.fields.map((f, i) =>
         concatColumns(
@@ -56,7 +58,7 @@ export function columnsStage(schema: Schema, plugin: string): DecodeStage {
       }
       const raw = (n: number): RawRecord => at(n, (block, row) => block.raw(row))
       return {
-        batch: assemble({ schema, columns, cut, lane, blocks, raw, bad, skipped: new Set(), plugin }),
+        batch: assemble({ schema, columns, cut, lane, memory, blocks, raw, bad, skipped: new Set(), plugin }),
         skipped: 0,
         slow: {},
       }
@@ -73,12 +75,12 @@ export function recordsStage(formats: Formats, options: RawSourceOptions, connec
   const schema: Schema = { ...formats.valueSchema, fields: [...formats.valueSchema.fields, ...extras.map(e => e.field)] }
   return {
     schema,
-    async decode(cut, lane, signal) {
+    async decode(cut, lane, memory, signal) {
       const blocks = cut.blocks.filter((b): b is RecordsBlock => b.kind === 'records')
       const rows = blocks.reduce((n, b) => n + b.count, 0)
       const bad = new Map<number, ConnectError>()
       const tombstones = new Set<number>()
-      const values = formats.value.decoder(formats.valueSchema, rows)
+      const values = formats.value.decoder(formats.valueSchema, rows, memory)
       await decodeAll(values, blocks, 'value', bad, signal)
       findTombstones(blocks, tombstones)
       for (const n of tombstones) {
@@ -88,19 +90,19 @@ export function recordsStage(formats: Formats, options: RawSourceOptions, connec
       const skipped = options.on_tombstone === 'skip' ? tombstones : new Set<number>()
       let keys: Decoder | null = null
       if (formats.keySchema) {
-        keys = formats.key.decoder(formats.keySchema, rows)
+        keys = formats.key.decoder(formats.keySchema, rows, memory)
         const badKeys = new Map<number, ConnectError>()
         await decodeAll(keys, blocks, 'key', badKeys, signal)
         for (const [n, error] of badKeys) if (!skipped.has(n) && !bad.has(n)) bad.set(n, error)
       }
       const columns = [
         ...values.columns,
-        ...extras.map(e => extraColumn(e, blocks, rows, connection, keys, formats.keySchema, bad, skipped)),
+        ...extras.map(e => extraColumn(e, blocks, rows, memory, connection, keys, formats.keySchema, bad, skipped)),
       ]
       const at = locate(blocks)
       const raw = (n: number): RawRecord => at(n, recordAt)
       return {
-        batch: assemble({ schema, columns, cut, lane, blocks, raw, bad, skipped, plugin }),
+        batch: assemble({ schema, columns, cut, lane, memory, blocks, raw, bad, skipped, plugin }),
         skipped: skipped.size,
         slow: values.slow ?? {},
       }
@@ -127,9 +129,13 @@ async function decodeAll(
 function findTombstones(blocks: readonly RecordsBlock[], found: Set<number>): void {
   let first = 0
   for (const { count, valueStart } of blocks) {
-    for (let i = 0; i < count; i++) if (valueStart[i] < 0) found.add(first + i)
+    stripes(count, (from, to) => addMissing(valueStart, first, found, from, to))
     first += count
   }
+}
+
+function addMissing(starts: Int32Array, first: number, found: Set<number>, from: number, to: number): void {
+  for (let i = from; i < to; i++) if (starts[i] < 0) found.add(first + i)
 }
 
 /** Goes back from a row of the batch to its record; only rejected rows are asked for, so it searches instead of keeping an index. */
@@ -163,6 +169,7 @@ interface Parts {
   readonly columns: readonly Column[]
   readonly cut: Cut
   readonly lane: number
+  readonly memory: Memory
   readonly blocks: readonly Block[]
   readonly raw: (row: number) => RawRecord
   readonly bad: ReadonlyMap<number, ConnectError>
@@ -170,12 +177,12 @@ interface Parts {
   readonly plugin: string
 }
 
-function assemble({ schema, columns, cut, lane, blocks, raw, bad, skipped, plugin }: Parts): Batch {
+function assemble({ schema, columns, cut, lane, memory, blocks, raw, bad, skipped, plugin }: Parts): Batch {
   const length = blocks.reduce((n, b) => n + b.count, 0)
   const rangeOf = new Map(cut.ranges.map((r, i) => [partitionKey(r), i]))
-  const range = new Int32Array(length)
-  const offset = new Float64Array(length)
-  const timestamp = new Float64Array(length)
+  const range = memory.int32(length)
+  const offset = memory.float64(length)
+  const timestamp = memory.float64(length)
   let row = 0
   for (const block of blocks) {
     range.fill(rangeOf.get(partitionKey(block)) ?? 0, row, row + block.count)

@@ -1,9 +1,11 @@
 import type { Batch, Rejection } from './batch'
 import { type Column, I32Column, I64Column } from './column'
 import { ConnectError } from './errors'
+import { HEAP, type Memory } from './memory'
 import { partitionKey } from './origin'
 import type { EventTimeOptions } from './plugin'
 import { fieldIndex, type Schema, TICKS_PER_MS } from './schema'
+import { stripes } from './stripes'
 import { takeBatch } from './take'
 
 /** A dense batch with its event times judged: rows too far ahead are rejected. */
@@ -44,24 +46,19 @@ export class EventTime {
   }
 
   /** `watermarks`: per partition key, before this batch. */
-  judge(batch: Batch, watermarks: ReadonlyMap<string, number>, plugin: string): Timed {
-    const times = this.#milliseconds(batch.columns[this.#index], batch.length)
+  judge(batch: Batch, watermarks: ReadonlyMap<string, number>, plugin: string, memory: Memory = HEAP): Timed {
+    const times = this.#milliseconds(batch.columns[this.#index], batch.length, memory)
     const { judged, dense } = this.#rejectAhead(batch, times, plugin)
     const kept = dense ?? times
     const { range } = judged.rows
     const keys = judged.origin.ranges.map(partitionKey)
     const largest = Float64Array.from(keys, k => watermarks.get(k) ?? Number.NEGATIVE_INFINITY)
     const { length } = judged
-    const behind = new Float64Array(length)
+    const behind = memory.float64(length)
     let earliest = Number.POSITIVE_INFINITY
-    for (let i = 0; i < length; i++) {
-      const r = range[i]
-      const t = kept[i]
-      const top = largest[r]
-      if (t < earliest) earliest = t
-      if (t > top) largest[r] = t
-      else behind[i] = top - t
-    }
+    stripes(length, (from, to) => {
+      earliest = Math.min(earliest, fillBehind(kept, range, largest, behind, from, to))
+    })
     const after = new Map(watermarks)
     keys.forEach((key, i) => {
       if (largest[i] > Number.NEGATIVE_INFINITY) after.set(key, largest[i])
@@ -70,14 +67,10 @@ export class EventTime {
   }
 
   /** Whole milliseconds since 1970, rounded down. */
-  #milliseconds(column: Column, length: number): Float64Array {
-    const out = new Float64Array(length)
+  #milliseconds(column: Column, length: number, memory: Memory): Float64Array {
+    const out = memory.float64(length)
     if (column instanceof I64Column) {
-      const { halves } = column
-      for (let i = 0; i < length; i++) out[i] = halves[2 * i + 1] * 4294967296 + (halves[2 * i] >>> 0)
-      const perMs = this.#ticks
-      // in milliseconds already, as most are: nothing to do
-      if (perMs !== 1) for (let i = 0; i < length; i++) out[i] = Math.floor(out[i] / perMs)
+      stripes(length, (from, to) => fillMilliseconds(column.halves, this.#ticks, out, from, to))
     } else if (column instanceof I32Column) {
       for (let i = 0; i < length; i++) out[i] = column.values[i] * 86_400_000
     }
@@ -89,7 +82,7 @@ export class EventTime {
     if (max === null) return { judged: batch, dense: null }
     const { timestamp } = batch.rows
     const late: number[] = []
-    for (let i = 0; i < batch.length; i++) if (timestamp[i] >= 0 && times[i] - timestamp[i] > max) late.push(i)
+    stripes(batch.length, (from, to) => findAhead(times, timestamp, max, late, from, to))
     if (late.length === 0) return { judged: batch, dense: null }
     const rejected: Rejection[] = late.map(row => ({
       stage: 'event_time',
@@ -106,4 +99,35 @@ export class EventTime {
     const judged = takeBatch({ ...batch, selection, rejected: [...batch.rejected, ...rejected] })
     return { judged, dense: Float64Array.from(selection, row => times[row]) }
   }
+}
+
+function fillMilliseconds(halves: Int32Array, perMs: number, out: Float64Array, from: number, to: number): void {
+  for (let i = from; i < to; i++) out[i] = halves[2 * i + 1] * 4294967296 + (halves[2 * i] >>> 0)
+  // in milliseconds already, as most are: nothing to do
+  if (perMs !== 1) for (let i = from; i < to; i++) out[i] = Math.floor(out[i] / perMs)
+}
+
+function findAhead(times: Float64Array, recorded: Float64Array, max: number, found: number[], from: number, to: number): void {
+  for (let i = from; i < to; i++) if (recorded[i] >= 0 && times[i] - recorded[i] > max) found.push(i)
+}
+
+/** Moves `largest` (per range) along the rows and writes how far each lies behind it. Returns the smallest time. */
+function fillBehind(
+  times: Float64Array,
+  range: Int32Array,
+  largest: Float64Array,
+  behind: Float64Array,
+  from: number,
+  to: number,
+): number {
+  let earliest = Number.POSITIVE_INFINITY
+  for (let i = from; i < to; i++) {
+    const r = range[i]
+    const t = times[i]
+    const top = largest[r]
+    if (t < earliest) earliest = t
+    if (t > top) largest[r] = t
+    else behind[i] = top - t
+  }
+  return earliest
 }

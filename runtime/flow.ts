@@ -8,6 +8,7 @@ import type { Flush, RawSourceOptions } from './fields'
 import { FlowReport } from './flow_report'
 import type { EngineHooks } from './hooks'
 import { runLane } from './lane'
+import { BatchMemories } from './memory'
 import { partitionKey } from './origin'
 import type { ApplyContext, Block, DeadLetterWriter, Format, Session, Sink, Source, Transform } from './plugin'
 import { needsKey } from './record_columns'
@@ -85,6 +86,7 @@ export class FlowRun {
   readonly findsAnomalies: boolean
   /** Counters, events and dead letters of this run. */
   readonly report: FlowReport
+  readonly memories: BatchMemories
   transforms: readonly BoundTransform[] = []
   eventTime: EventTime | null = null
   readonly #parts: FlowParts
@@ -105,6 +107,7 @@ export class FlowRun {
     this.flush = parts.flush
     this.clock = environment.clock
     this.hooks = environment.hooks
+    this.memories = new BatchMemories(environment.hooks.poisonMemory)
     this.drain = environment.drain
     this.abort = environment.abort
     this.lanes = parts.spec.lanes

@@ -28,4 +28,6 @@ export interface EngineHooks {
   snapshotEvery?: number
   /** True: every lane begins without what its transforms have learnt. */
   forget?: boolean
+  /** True: the memory of a settled batch is overwritten at once, so that whoever still reads it is found out. */
+  poisonMemory?: boolean
 }

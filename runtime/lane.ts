@@ -6,6 +6,7 @@ import { type Cut, LaneBuffer } from './lane_buffer'
 import { LaneState, relearn } from './lane_state'
 import { tokenLoop } from './lane_token'
 import { transactionLoop } from './lane_transaction'
+import { type BatchMemory, HEAP } from './memory'
 import { partitionKey } from './origin'
 import { type Prepared, prepare } from './pipeline'
 import type { Chunk, Committed, LaneReader, Session, SinkLane } from './plugin'
@@ -25,6 +26,8 @@ export type LaneEnd = 'done' | 'stopped' | 'over'
 export interface Ready {
   readonly cut: Cut
   readonly prepared: Prepared
+  /** What the batch's columns lie in. */
+  readonly memory: BatchMemory
   /** State of the transforms right after this batch, to be stored once it is settled; null if none is due. */
   readonly snapshot: Buffer | null
 }
@@ -38,6 +41,8 @@ export class LaneRun {
   #epoch = 0
   /** Batches cut and not yet settled. */
   #underWay = 0
+  /** Memory of the batches that are not settled. */
+  readonly #lent = new Set<BatchMemory>()
 
   constructor(
     readonly flow: FlowRun,
@@ -111,6 +116,8 @@ export class LaneRun {
     } finally {
       release()
     }
+    // the process computes one batch at a time: where other lanes have work for it, a second one of this lane only takes memory
+    if (this.flow.memories.lent >= Math.max(2, this.flow.lanes)) return null
     return this.cutNow()
   }
 
@@ -125,15 +132,20 @@ export class LaneRun {
   }
 
   /** Told by the delivery loops when a batch is durable. */
-  delivered(): void {
+  delivered({ memory, cut }: Ready): void {
     this.#underWay--
+    this.#lent.delete(memory)
+    this.flow.memories.give(memory)
+    for (const lease of cut.leases) lease.release()
   }
 
   async ready(cut: Cut): Promise<Ready> {
     this.#underWay++
-    const prepared = await prepare(this.flow, cut, this.reader.lane, this.watermarks, this.signal)
+    const memory = this.flow.memories.take()
+    this.#lent.add(memory)
+    const prepared = await prepare(this.flow, cut, this.reader.lane, this.watermarks, memory, this.signal)
     this.watermarks = prepared.after
-    return { cut, prepared, snapshot: this.state?.take(this.buffer.positions()) ?? null }
+    return { cut, prepared, memory, snapshot: this.state?.take(this.buffer.positions()) ?? null }
   }
 
   /** Called once a batch is settled and its position stored. */
@@ -147,9 +159,15 @@ export class LaneRun {
     if (snapshot) await this.state?.store(snapshot, this.signal)
   }
 
+  /** The lane is over, whatever was under way. */
+  close(): void {
+    for (const _ of this.#lent) this.flow.memories.abandon()
+    this.#lent.clear()
+  }
+
   /** Passes a cut through the transforms for what they learn from it. */
   async relearn(cut: Cut): Promise<void> {
-    await prepare(this.flow, cut, this.reader.lane, this.watermarks, this.signal)
+    await prepare(this.flow, cut, this.reader.lane, this.watermarks, HEAP, this.signal)
   }
 }
 
@@ -215,6 +233,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
     } finally {
       failure.abort(new ConnectError('R003_ABORTED', 'the lane has ended'))
       await Promise.all([filling, watching, measuring, idling])
+      lane.close()
     }
     if (flow.drain.aborted) return 'stopped'
     flow.report.measured(reader.lane, { records: 0, unread: 0, bytes: 0 })
@@ -286,8 +305,9 @@ async function startingOffsets(
 }
 
 /**
- * Reads into the buffer, no further than the lane's share of memory. During a replay the bound does not hold, because the
- * batch waits for the slowest of its partitions; those that have reached the end of their range are paused instead.
+ * Reads into the buffer, no further than the lane's share of memory and a batch. What must be read again first (a pending batch,
+ * what the state has yet to learn) waits for the slowest of its partitions: those that have reached the end of it are paused, and
+ * the bound does not hold where nothing that waits could be taken out.
  */
 async function fill(
   flow: FlowRun,
@@ -297,27 +317,28 @@ async function fill(
   next: ReadonlyMap<string, number>,
   signal: AbortSignal,
 ): Promise<void> {
-  const waiting = new Map(start.replay?.ranges.map(r => [r.key, r.to]))
+  const wanted = new Map(start.replay?.ranges.map(r => [r.key, r.to]))
+  for (const [key, offset] of next) {
+    if (buffer.position(key) < offset) wanted.set(key, Math.max(wanted.get(key) ?? 0, offset - 1))
+  }
   const paused: { topic: string; partition: number }[] = []
-  // what the state has yet to learn again comes from every partition
-  const relearning = [...next].some(([key, offset]) => buffer.position(key) < offset)
-  if (start.replay && !relearning) paused.push(...reader.partitions.filter(p => !waiting.has(partitionKey(p))))
+  if (wanted.size > 0) paused.push(...reader.partitions.filter(p => !wanted.has(partitionKey(p))))
   if (paused.length > 0) reader.pause(paused)
   for (;;) {
-    if (waiting.size === 0) await buffer.room(flow.laneMemory, signal)
+    await buffer.room(flow.laneMemory, flow.flush, signal, () => wanted.size > 0 && !buffer.holdsBefore(next))
     const chunks = await reader.poll(signal)
     if (chunks === null) return buffer.end()
     for (const chunk of chunks) {
       buffer.add(chunk)
       const key = partitionKey(chunk)
       if (chunk.from >= (next.get(key) ?? 0)) flow.report.read(chunk)
-      const to = waiting.get(key)
+      const to = wanted.get(key)
       if (to === undefined || chunk.next <= to) continue
-      waiting.delete(key)
+      wanted.delete(key)
       paused.push(chunk)
-      if (waiting.size > 0) reader.pause([chunk])
+      if (wanted.size > 0) reader.pause([chunk])
     }
-    if (waiting.size === 0 && paused.length > 0) reader.resume(paused.splice(0))
+    if (wanted.size === 0 && paused.length > 0) reader.resume(paused.splice(0))
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from './clock'
 import { ConnectError } from './errors'
 import type { Flush } from './fields'
+import type { Lease } from './memory'
 import { type OffsetRange, partitionKey, type TopicPartition } from './origin'
 import type { Block, Chunk } from './plugin'
 import { sliceBlock } from './slice'
@@ -12,6 +13,8 @@ export interface Cut {
   readonly damaged: readonly NonNullable<Chunk['damaged']>[]
   readonly rows: number
   readonly bytes: number
+  /** Of the chunks that were taken, each to be released once. */
+  readonly leases: readonly Lease[]
 }
 
 interface PartitionBuffer extends TopicPartition {
@@ -141,9 +144,12 @@ export class LaneBuffer {
     return this.#since !== null && this.#clock.monotonic() - this.#since >= flush.interval
   }
 
-  /** Waits until fewer than `limit` bytes wait here. */
-  async room(limit: number, signal: AbortSignal): Promise<void> {
-    while (this.#bytes >= limit) await this.#changed(signal, null)
+  /**
+   * Waits until fewer than `limit` bytes wait here and less than a whole batch (a second one would only take memory), or until it
+   * is `urgent` to read on all the same.
+   */
+  async room(limit: number, flush: Flush, signal: AbortSignal, urgent: () => boolean): Promise<void> {
+    while ((this.#bytes >= limit || this.#rows >= flush.rows) && !urgent()) await this.#changed(signal, null)
   }
 
   /** Waits for any change, at most `ms`. */
@@ -167,6 +173,11 @@ export class LaneBuffer {
     const busy = this.#partitions.filter(p => p.chunks.length > 0 && p.position < (limits.get(p.key) ?? p.position))
     const share = Math.max(1, Math.floor(maxRows / Math.max(1, busy.length)))
     return this.#take(busy.map(p => [p, Math.min(lastOffsetWithin(p.chunks, share), (limits.get(p.key) ?? 0) - 1)] as const))
+  }
+
+  /** True while something waits that lies before these offsets. */
+  holdsBefore(limits: ReadonlyMap<string, number>): boolean {
+    return this.#partitions.some(p => p.chunks.length > 0 && p.position < (limits.get(p.key) ?? p.position))
   }
 
   /** True once everything in these ranges has been read. */
@@ -196,6 +207,7 @@ export class LaneBuffer {
     const ranges: OffsetRange[] = []
     const blocks: Block[] = []
     const damaged: NonNullable<Chunk['damaged']>[] = []
+    const leases: Lease[] = []
     let rows = 0
     let bytes = 0
     for (const [p, to] of parts) {
@@ -204,8 +216,11 @@ export class LaneBuffer {
       while (p.chunks.length > 0 && p.chunks[0].from <= to) {
         const chunk = p.chunks[0]
         const [taken, rest] = chunk.next <= to + 1 ? [chunk, null] : splitChunk(chunk, to + 1)
-        if (rest) p.chunks[0] = rest
-        else p.chunks.shift()
+        if (rest) {
+          p.chunks[0] = rest
+          rest.lease?.retain()
+        } else p.chunks.shift()
+        if (taken.lease) leases.push(taken.lease)
         if (taken.block) blocks.push(taken.block)
         if (taken.damaged) damaged.push(taken.damaged)
         rows += rowsOf(taken)
@@ -219,7 +234,7 @@ export class LaneBuffer {
     this.#uncutSince = this.#partitions.some(p => p.chunks.length > 0) ? this.#clock.monotonic() : null
     this.#urgent &&= this.#rows > 0
     this.#notify()
-    return { ranges, blocks, damaged, rows, bytes }
+    return { ranges, blocks, damaged, rows, bytes, leases }
   }
 
   #notify(): void {

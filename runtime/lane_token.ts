@@ -65,7 +65,8 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
   const commit = (positions: readonly Position[]): Promise<void> =>
     positions.length > 0 ? reader.commit(positions, signal) : Promise.resolve()
 
-  const write = async ({ cut, prepared }: Ready, replayOf: number | null): Promise<void> => {
+  const write = async (ready: Ready, replayOf: number | null): Promise<void> => {
+    const { cut, prepared } = ready
     const { batch, behind } = prepared
     const ranges = cut.ranges.map(r => ({ ...r, incarnation: lane.incarnation(partitionKey(r)) }))
     const plain = batchToken({ pipeline: flow.pipeline, flow: flow.spec.name, epoch: lane.epoch, lane: reader.lane, ranges })
@@ -80,7 +81,7 @@ export async function tokenLoop(lane: LaneRun, sink: TokenLane): Promise<void> {
           )
     await settle(flow, prepared, result.failed, signal)
     flow.report.written(reader.lane, prepared, result, flow.clock.monotonic() - started)
-    lane.delivered()
+    lane.delivered(ready)
   }
 
   if (start.replay) {

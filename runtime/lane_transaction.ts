@@ -53,7 +53,7 @@ export async function transactionLoop(lane: LaneRun, first: TransactionLane, reo
       }
     }
     flow.report.written(reader.lane, prepared, result, flow.clock.monotonic() - started)
-    lane.delivered()
+    lane.delivered(ready)
   }
 
   const happened = async (positions: readonly Position[]): Promise<boolean> => {

@@ -3,6 +3,7 @@ import type { ConnectError } from './errors'
 import type { FlowRun } from './flow'
 import { stoppedBy } from './flow_report'
 import type { Cut } from './lane_buffer'
+import type { Memory } from './memory'
 import { retrying } from './retry'
 import { takeBatch } from './take'
 
@@ -31,9 +32,10 @@ export async function prepare(
   cut: Cut,
   lane: number,
   before: ReadonlyMap<string, number>,
+  memory: Memory,
   signal: AbortSignal,
 ): Promise<Prepared> {
-  const decoded = await retrying(flow.retryContext('decode', signal), () => flow.decode.decode(cut, lane, signal))
+  const decoded = await retrying(flow.retryContext('decode', signal), () => flow.decode.decode(cut, lane, memory, signal))
   let batch = decoded.batch
   const taps = flow.taps?.watched ? flow.taps : null
   taps?.pass(0, batch)
@@ -42,7 +44,7 @@ export async function prepare(
     taps?.pass(i + 1, batch)
   }
   const dense = takeBatch(batch)
-  const timed = flow.eventTime?.judge(dense, before, flow.spec.sink.type) ?? {
+  const timed = flow.eventTime?.judge(dense, before, flow.spec.sink.type, memory) ?? {
     batch: dense,
     behind: null,
     watermarks: before,

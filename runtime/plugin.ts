@@ -6,6 +6,7 @@ import type { Detector, DetectorContext } from './detector'
 import type { ConnectError } from './errors'
 import type { Emitter } from './events'
 import type { DetectorSpec } from './fields'
+import type { Lease, Memory } from './memory'
 import type { OffsetRange, TopicPartition } from './origin'
 import type { Schema } from './schema'
 import type { ViewSpec } from './spec'
@@ -50,6 +51,8 @@ export interface Chunk extends TopicPartition {
   readonly damaged?: { readonly error: ConnectError; readonly raw: RawRecord }
   /** The source has nothing more for now and does not expect any soon: a batch is cut without waiting for its `flush.interval`. */
   readonly urgent?: boolean
+  /** What the block lies in, where the source wants that back; released once its batch is settled. */
+  readonly lease?: Lease | null
 }
 
 /**
@@ -138,8 +141,8 @@ export interface Format {
   open(signal: AbortSignal): Promise<Schema | null>
   /** The schema as the first records show it. Called at most once, only after `open` gave null. */
   infer(block: RecordBlock, part: 'key' | 'value', signal: AbortSignal): Promise<Schema>
-  /** A decoder that appends blocks to one set of columns; the engine makes one per batch. */
-  decoder(schema: Schema, capacity: number): Decoder
+  /** A decoder that appends blocks to one set of columns; the engine makes one per batch, whose columns come out of `memory`. */
+  decoder(schema: Schema, capacity: number, memory?: Memory): Decoder
   /** Bytes for rows; only where the declaration's `capabilities.encodes` is true. */
   encoder?(schema: Schema, signal: AbortSignal): Promise<Encoder>
   close(): Promise<void>
@@ -173,6 +176,9 @@ export interface Encoder {
 /**
  * A transform is bound to its input schema once (which is where unknown columns and ill-typed expressions are refused) and then
  * applied to batches. Pure in its input: it never changes the columns it is given; it returns new ones or the same.
+ *
+ * The memory of a batch is lent: once the batch is settled it goes to another one. Whoever keeps something of its columns or of
+ * `raw` beyond that copies it.
  *
  * With the capability `changes_rows` the output has rows of its own: origin is kept, each output row has the provenance (`rows`,
  * `raw`) of the input row it came from, in input order, and `replaced` grows by the live rows taken in (less those rejected)
@@ -253,7 +259,10 @@ export interface TokenWrite {
 /** A lane whose store remembers tokens (or, by its declared capability, does not: at least once). */
 export interface TokenLane {
   readonly delivery: 'token'
-  /** `batch` is dense (selection null). If it throws, nothing is assumed durable. */
+  /**
+   * `batch` is dense (selection null). If it throws, nothing is assumed durable. Once it has resolved, the memory of the batch may
+   * be used for another one: nothing may still be sending it.
+   */
   write(batch: Batch, options: TokenWrite): Promise<WriteResult>
   /**
    * Highest offset the store holds of each partition, -1 for none; null where it cannot tell. Read once on start as a guard.

@@ -3,6 +3,7 @@ import { type Column, createColumn, DictionaryColumn, I32Column, I64Column, MapC
 import { ConnectError } from './errors'
 import type { RawSourceOptions } from './fields'
 import { parseHeaders } from './headers'
+import type { Memory } from './memory'
 import type { Decoder } from './plugin'
 import { type DataType, type Field, fieldIndex, type Schema } from './schema'
 
@@ -57,6 +58,7 @@ export function extraColumn(
   extra: ExtraColumn,
   blocks: readonly RecordBlock[],
   rows: number,
+  memory: Memory,
   connection: string,
   keys: Decoder | null,
   keySchema: Schema | null,
@@ -91,7 +93,7 @@ export function extraColumn(
     }
     return field.nullable && !column.nullable ? asNullable(column, field, nulls ?? new Uint8Array(rows)) : column
   }
-  const column = createColumn(field, rows)
+  const column = createColumn(field, rows, memory)
   let row = 0
   for (const block of blocks) {
     for (let i = 0; i < block.count; i++, row++) fill(column, extra, block, i, connection, row, missing)

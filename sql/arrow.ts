@@ -1,6 +1,7 @@
 import type * as Arrow from 'apache-arrow'
 import type { Column, DictionaryColumn } from '../runtime/column'
 import type { TimeUnit } from '../runtime/schema'
+import { stripes } from '../runtime/stripes'
 import type { Binding, Plan } from './bind'
 import { NULL_SUFFIX, WRAPPED } from './types'
 
@@ -211,17 +212,36 @@ interface Validity {
 /** One byte a row (1 = null) to Arrow's bitmap (1 = valid), padded to 8 bytes. */
 function packValidity(nulls: Uint8Array, rows: number): Validity {
   const bits = packBits(nulls, rows)
-  let valid = 0
-  for (let i = 0; i < bits.length; i++) bits[i] = ~bits[i]
-  for (let i = 0; i < rows; i++) valid += nulls[i] ^ 1
-  return { bits, nullCount: rows - valid }
+  stripes(bits.length, (from, to) => invert(bits, from, to))
+  let nullCount = 0
+  stripes(rows, (from, to) => {
+    nullCount += count(nulls, from, to)
+  })
+  return { bits, nullCount }
+}
+
+function invert(bits: Uint8Array, from: number, to: number): void {
+  for (let i = from; i < to; i++) bits[i] = ~bits[i]
+}
+
+/** How many of the bytes (0 or 1) are 1. */
+function count(values: Uint8Array, from: number, to: number): number {
+  let n = 0
+  for (let i = from; i < to; i++) n += values[i]
+  return n
 }
 
 /** One byte a row (0 or 1) to one bit a row, padded to 8 bytes. */
 function packBits(values: Uint8Array, rows: number): Uint8Array {
   const out = new Uint8Array(Math.ceil(rows / 64) * 8)
-  const whole = rows & ~7
-  for (let i = 0; i < whole; i += 8) {
+  stripes(rows, (from, to) => packStripe(values, out, from, to))
+  return out
+}
+
+/** `from` is a multiple of 8. */
+function packStripe(values: Uint8Array, out: Uint8Array, from: number, to: number): void {
+  const whole = to & ~7
+  for (let i = from; i < whole; i += 8) {
     out[i >> 3] =
       values[i] |
       (values[i + 1] << 1) |
@@ -232,8 +252,7 @@ function packBits(values: Uint8Array, rows: number): Uint8Array {
       (values[i + 6] << 6) |
       (values[i + 7] << 7)
   }
-  for (let i = whole; i < rows; i++) out[i >> 3] |= values[i] << (i & 7)
-  return out
+  for (let i = whole; i < to; i++) out[i >> 3] |= values[i] << (i & 7)
 }
 
 /** The same bytes as 32-bit words; copied only where they do not start at a word. */

@@ -1,5 +1,6 @@
 import type { Column } from '../runtime/column'
 import { ConnectError } from '../runtime/errors'
+import { stripes } from '../runtime/stripes'
 import type { Binding, Plan } from './bind'
 import type { Limit } from './limits'
 
@@ -64,10 +65,9 @@ function checkLimit(
         const { values } = column
         for (let i = 0; i < rows; i++) if (values[i] < min || values[i] > max) bad(i, values[i])
       } else if (column.layout === 'i64') {
-        for (let i = 0; i < rows; i++) {
-          const value = column.number(i)
-          if (value < min || value > max) bad(i, column.bigint(i))
-        }
+        const found: number[] = []
+        stripes(rows, (from, to) => findOutside(column.halves, min, max, found, from, to))
+        for (const i of found) bad(i, column.bigint(i))
       }
       return
     }
@@ -93,6 +93,14 @@ function checkLimit(
     }
     case 'symbols':
       checkSymbols(limit.allowed, column, rows, bad)
+  }
+}
+
+/** Rows whose 64-bit integer, as a double, lies outside. */
+function findOutside(halves: Int32Array, min: number, max: number, found: number[], from: number, to: number): void {
+  for (let i = from; i < to; i++) {
+    const value = halves[2 * i + 1] * 4294967296 + (halves[2 * i] >>> 0)
+    if (value < min || value > max) found.push(i)
   }
 }
 

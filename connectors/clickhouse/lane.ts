@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/clock'
 import type { Column } from '../../runtime/column'
 import { ConnectError } from '../../runtime/errors'
 import type { Emitter } from '../../runtime/events'
+import { BatchMemory, type Memory } from '../../runtime/memory'
 import type { TopicPartition } from '../../runtime/origin'
 import type { TokenLane, TokenWrite, WriteResult } from '../../runtime/plugin'
 import { takeColumn } from '../../runtime/take'
@@ -49,18 +50,28 @@ export interface LaneContext {
 export class ClickHouseLane implements TokenLane {
   readonly delivery = 'token'
   readonly #c: LaneContext
+  /** Of the provenance columns. */
+  #memory = new BatchMemory()
   constructor(context: LaneContext) {
     this.#c = context
   }
 
   async write(batch: Batch, options: TokenWrite): Promise<WriteResult> {
     if (batch.length === 0) return { written: 0, failed: [] }
+    const memory = this.#memory
+    // what a write that failed still sends must not be written over
+    this.#memory = new BatchMemory()
+    const result = await this.#write(batch, options, memory)
+    memory.release()
+    this.#memory = memory
+    return result
+  }
+
+  async #write(batch: Batch, options: TokenWrite, memory: Memory): Promise<WriteResult> {
     const { config, prepared, flow } = this.#c
-    const columns = [...batch.columns, ...provenanceColumns(batch, flow, config.time !== undefined, options.behind)]
+    const columns = [...batch.columns, ...provenanceColumns(batch, flow, config.time !== undefined, options.behind, memory)]
     const unfit = checkRows(prepared.input, columns, batch.length)
-    const positions = new Int32Array(batch.length)
-    for (let i = 0; i < batch.length; i++) positions[i] = i
-    const fit = without({ batch, columns, count: batch.length, positions }, unfit)
+    const fit = without({ batch, columns, count: batch.length, positions: null }, unfit)
     if (fit.count === 0) return { written: 0, failed: unfit }
     try {
       await this.#deliver(fit, options)
@@ -73,7 +84,9 @@ export class ClickHouseLane implements TokenLane {
       if (refused.length === 0) throw new ConnectError('S001_STORE_ERROR', error.message, { cause: error.cause })
       const rest = without(fit, refused)
       if (rest.count > 0) await this.#deliver(rest, options)
-      const failed = [...unfit, ...refused.map(f => ({ ...f, row: fit.positions[f.row] }))].sort((a, b) => a.row - b.row)
+      const failed = [...unfit, ...refused.map(f => ({ ...f, row: fit.positions?.[f.row] ?? f.row }))].sort(
+        (a, b) => a.row - b.row,
+      )
       return { written: rest.count, failed }
     }
   }

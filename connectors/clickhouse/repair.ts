@@ -73,7 +73,7 @@ function expectation({ rows, look, expiredBefore, timeColumn }: Repair) {
     const sets = origin.ranges.map(range => present.get(presentKey(sourceName(look.flow, range.topic), range.partition)))
     const out: number[] = []
     for (let i = 0; i < rows.count; i++) {
-      const row = rows.positions[i]
+      const row = rows.positions?.[i] ?? i
       if (!expired(i) && !sets[origins.range[row]]?.has(origins.offset[row])) out.push(i)
     }
     return Int32Array.from(out)

@@ -9,8 +9,8 @@ export interface Rows {
   readonly batch: Batch
   readonly columns: readonly Column[]
   readonly count: number
-  /** Position in the batch of every row. */
-  readonly positions: Int32Array
+  /** Position in the batch of every row; null: the same. */
+  readonly positions: Int32Array | null
 }
 
 /** The rows without the failed ones. Columns are copied only if there are any. */
@@ -28,7 +28,7 @@ export const pick = (rows: Rows, kept: Int32Array): Rows => ({
   batch: rows.batch,
   columns: rows.columns.map(c => takeColumn(c, kept)),
   count: kept.length,
-  positions: kept.map(i => rows.positions[i]),
+  positions: kept.map(i => rows.positions?.[i] ?? i),
 })
 
 /** Milliseconds since 1970 of a row of a timestamp column, rounded down. Null for any other column. */

@@ -1,4 +1,5 @@
 import type { RecordBlock } from '../../runtime/batch'
+import { HEAP, type Memory } from '../../runtime/memory'
 import type { TopicPartition } from '../../runtime/origin'
 
 /** The records of one batch inside a buffer. */
@@ -23,6 +24,7 @@ export interface RecordSpan {
 export class BlockBuilder {
   count = 0
   readonly #buffer: Buffer
+  readonly #memory: Memory
   #capacity: number
   #keyStart: Int32Array
   #keyEnd: Int32Array
@@ -33,24 +35,29 @@ export class BlockBuilder {
   #offset: Float64Array
   #timestamp: Float64Array
 
-  constructor(buffer: Buffer, capacity: number) {
+  /** The position arrays come out of `memory`. */
+  constructor(buffer: Buffer, capacity: number, memory: Memory = HEAP) {
     this.#buffer = buffer
+    this.#memory = memory
     this.#capacity = capacity
-    this.#keyStart = new Int32Array(capacity)
-    this.#keyEnd = new Int32Array(capacity)
-    this.#valueStart = new Int32Array(capacity)
-    this.#valueEnd = new Int32Array(capacity)
-    this.#headersStart = new Int32Array(capacity)
-    this.#headersEnd = new Int32Array(capacity)
-    this.#offset = new Float64Array(capacity)
-    this.#timestamp = new Float64Array(capacity)
+    this.#keyStart = memory.int32(capacity)
+    this.#keyEnd = memory.int32(capacity)
+    this.#valueStart = memory.int32(capacity)
+    this.#valueEnd = memory.int32(capacity)
+    this.#headersStart = memory.int32(capacity)
+    this.#headersEnd = memory.int32(capacity)
+    this.#offset = memory.float64(capacity)
+    this.#timestamp = memory.float64(capacity)
   }
 
   /** Throws if a record runs past its batch; `count` is then to be set back by the caller. */
   append(span: RecordSpan): void {
     if (this.count + span.count > this.#capacity) this.#grow(this.count + span.count)
     const b = this.#buffer
-    const { baseOffset, firstTimestamp, appendTime, from } = span
+    const { baseOffset, from } = span
+    // a sum in either case: a choice between two numbers would make an object for every row
+    const appended = span.appendTime !== null
+    const firstTimestamp = span.appendTime ?? span.firstTimestamp
     const keyStart = this.#keyStart
     const keyEnd = this.#keyEnd
     const valueStart = this.#valueStart
@@ -66,7 +73,7 @@ export class BlockBuilder {
       const stop = at + length
       if (length < 6 || stop > span.end) throw new Error(`record ${i} runs past its batch`)
       at++ // attributes of a record, unused
-      const timestamp = firstTimestamp + varlong(b)
+      const delta = varlong(b)
       const offset = baseOffset + varint(b)
       const keyLength = varint(b)
       const key = at
@@ -84,7 +91,7 @@ export class BlockBuilder {
         headersStart[n] = b[at] === 0 ? stop : at
         headersEnd[n] = stop
         offsets[n] = offset
-        timestamps[n] = appendTime ?? timestamp
+        timestamps[n] = firstTimestamp + (appended ? 0 : delta)
         n++
       }
       at = stop
@@ -112,12 +119,12 @@ export class BlockBuilder {
   #grow(least: number): void {
     this.#capacity = Math.max(least, this.#capacity * 2)
     const int32 = (old: Int32Array): Int32Array => {
-      const next = new Int32Array(this.#capacity)
+      const next = this.#memory.int32(this.#capacity)
       next.set(old)
       return next
     }
     const float64 = (old: Float64Array): Float64Array => {
-      const next = new Float64Array(this.#capacity)
+      const next = this.#memory.float64(this.#capacity)
       next.set(old)
       return next
     }

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import type { ISocketFactory } from 'kafkajs'
 import { ConnectError } from '../../runtime/errors'
+import { type Frame, FramePool } from './frame_pool'
 import { FrameReader, LENGTH_BYTES } from './frames'
 import { API } from './protocol'
 
@@ -25,13 +26,20 @@ const PAYLOAD_AT = LENGTH_BYTES + 4
 const TICKET = Buffer.from('fetched:')
 const TICKET_PAYLOAD = TICKET.length + 4
 
+/** An answer (without length and correlation id) and the memory it lies in, to be released; null: its own. */
+export interface Answer {
+  readonly payload: Buffer
+  readonly frame: Frame | null
+}
+
 /** Answers to fetches between their arrival and their decoding. */
 export class FetchAnswers {
-  readonly #held = new Map<number, Buffer>()
+  readonly pool = new FramePool()
+  readonly #held = new Map<number, Answer>()
   #next = 0
 
   /** Keeps an answer (without length and correlation id) until it is exchanged or dropped; returns the number of its ticket. */
-  hold(answer: Buffer): number {
+  hold(answer: Answer): number {
     const number = this.#next
     this.#next = (number + 1) & 0x7fffffff
     this.#held.set(number, answer)
@@ -48,8 +56,8 @@ export class FetchAnswers {
   }
 
   /** What kafkajs gave out as the payload of a fetch: the answer that its ticket stands for, or itself if it is no ticket. */
-  exchange(payload: Buffer): Buffer {
-    if (payload.length !== TICKET_PAYLOAD || !payload.subarray(0, TICKET.length).equals(TICKET)) return payload
+  exchange(payload: Buffer): Answer {
+    if (payload.length !== TICKET_PAYLOAD || !payload.subarray(0, TICKET.length).equals(TICKET)) return { payload, frame: null }
     const number = payload.readInt32BE(TICKET.length)
     const answer = this.#held.get(number)
     if (!answer) throw new ConnectError('K004_KAFKA_BUSY', 'the answer to a fetch came too late', { stage: 'read' })
@@ -63,7 +71,7 @@ export const fetchSockets =
   (answers: FetchAnswers): ISocketFactory =>
   ({ host, port, onConnect }) => {
     const exchange = new Exchange(answers, data => socket.emit('data', data))
-    const frames = new FrameReader(frame => exchange.answered(frame))
+    const frames = new FrameReader((frame, lent) => exchange.answered(frame, lent), answers.pool)
     const onread = {
       buffer: () => frames.space(),
       callback: (bytes: number) => {
@@ -107,9 +115,9 @@ class Exchange {
     this.#asked.add(request.readInt32BE(REQUEST_ID_AT))
   }
 
-  answered(frame: Buffer): void {
+  answered(frame: Buffer, lent: Frame | null): void {
     const isFetch = frame.length >= PAYLOAD_AT && this.#asked.delete(frame.readInt32BE(LENGTH_BYTES))
-    this.#give(isFetch ? this.#ticketFor(frame) : frame)
+    this.#give(isFetch ? this.#ticketFor(frame, lent) : frame)
   }
 
   close(): void {
@@ -117,8 +125,8 @@ class Exchange {
     this.#ticket = null
   }
 
-  #ticketFor(frame: Buffer): Buffer {
-    const number = this.#answers.hold(frame.subarray(PAYLOAD_AT))
+  #ticketFor(frame: Buffer, lent: Frame | null): Buffer {
+    const number = this.#answers.hold({ payload: frame.subarray(PAYLOAD_AT), frame: lent })
     const ticket = Buffer.alloc(PAYLOAD_AT + TICKET_PAYLOAD)
     ticket.writeInt32BE(ticket.length - LENGTH_BYTES)
     frame.copy(ticket, LENGTH_BYTES, LENGTH_BYTES, PAYLOAD_AT)

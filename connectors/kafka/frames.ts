@@ -1,3 +1,5 @@
+import type { Frame, FramePool } from './frame_pool'
+
 /** Bytes of a frame's length field. */
 export const LENGTH_BYTES = 4
 
@@ -17,15 +19,21 @@ const LANDING_BYTES = 16 * 1024
  */
 export class FrameReader {
   readonly #landing = Buffer.allocUnsafeSlow(LANDING_BYTES)
-  readonly #onFrame: (frame: Buffer) => void
+  readonly #onFrame: (frame: Buffer, lent: Frame | null) => void
+  readonly #pool: FramePool | null
   /** Bytes of `#landing` in use: less than a length field. */
   #landed = 0
   #frame: Buffer | null = null
   #frameFilled = 0
+  #lent: Frame | null = null
 
-  /** `onFrame` is given each frame with its length field, in memory that is not written to again. */
-  constructor(onFrame: (frame: Buffer) => void) {
+  /**
+   * `onFrame` is given each frame with its length field, in memory that is not written to again, or not before it is released where
+   * the frame came out of the pool.
+   */
+  constructor(onFrame: (frame: Buffer, lent: Frame | null) => void, pool: FramePool | null = null) {
     this.#onFrame = onFrame
+    this.#pool = pool
   }
 
   /** Where the next bytes go. Never empty. */
@@ -43,7 +51,7 @@ export class FrameReader {
     const end = this.#landed + bytes
     let at = 0
     while (end - at >= LENGTH_BYTES) {
-      const frame = Buffer.allocUnsafeSlow(this.#lengthAt(at) + LENGTH_BYTES)
+      const frame = this.#space(this.#lengthAt(at) + LENGTH_BYTES)
       const here = Math.min(frame.length, end - at)
       this.#landing.copy(frame, 0, at, at + here)
       at += here
@@ -57,8 +65,15 @@ export class FrameReader {
 
   #finish(frame: Buffer): void {
     if (this.#frameFilled < frame.length) return
+    const lent = this.#lent
     this.#frame = null
-    this.#onFrame(frame)
+    this.#lent = null
+    this.#onFrame(frame, lent)
+  }
+
+  #space(length: number): Buffer {
+    this.#lent = this.#pool?.take(length) ?? null
+    return this.#lent ? Buffer.from(this.#lent.buffer, 0, length) : Buffer.allocUnsafeSlow(length)
   }
 
   #lengthAt(at: number): number {

@@ -1,6 +1,7 @@
 import { ConnectError } from '../../runtime/errors'
 import type { TopicPartition } from '../../runtime/origin'
 import type { FetchAnswers } from './fetch_socket'
+import type { Frame } from './frame_pool'
 import { API, type Broker, type FetchRequest, type ProtocolCall, requestDefinition } from './protocol'
 import type { AbortedTransaction, FetchedSet } from './record_set'
 
@@ -27,17 +28,18 @@ export async function fetchRaw(broker: Broker, asked: FetchRequest, options: Fet
     API.fetch,
     requestDefinition('Fetch'),
   )({ ...asked, topics: rotate(wanted, options.turn.next()) })
-  const answer = await send(broker, call, asked.maxWaitTime + options.requestTimeout, options.answers)
+  const { partitions: answer, frame } = await send(broker, call, asked.maxWaitTime + options.requestTimeout, options.answers)
   const positions = new Map(wanted.map(w => [`${w.topic}|${w.partitions[0].partition}`, Number(w.partitions[0].fetchOffset)]))
   let stale = false
   for (const part of answer) {
     const fetchOffset = positions.get(`${part.topic}|${part.partition}`)
     if (fetchOffset === undefined) continue
     if (part.errorCode === 0) {
-      if (part.records.length > 0) target.deliver({ ...part, fetchOffset })
+      if (part.records.length > 0) target.deliver({ ...part, fetchOffset, frame })
     } else if (RETRIABLE.has(part.errorCode)) stale = true
     else target.fail(fetchError(part, fetchOffset))
   }
+  frame?.release()
   // a leader moved or is not there yet: kafkajs itself would join the group again for this, and so stop every worker
   if (stale) {
     await options.refreshMetadata()
@@ -62,7 +64,9 @@ export async function fetchOnce(
     topics: [{ topic, partitions }],
   }
   const call = broker.lookupRequest(API.fetch, requestDefinition('Fetch'))(asked)
-  const [part] = await send(broker, call, maxWaitTime + options.requestTimeout, options.answers)
+  // the frame, if it has one, is left to the garbage collector: this is asked seldom
+  const { partitions: found } = await send(broker, call, maxWaitTime + options.requestTimeout, options.answers)
+  const [part] = found
   if (!part || RETRIABLE.has(part.errorCode))
     throw new ConnectError('K004_KAFKA_BUSY', `${topic}/${partition}: no leader gives records`)
   if (part.errorCode !== 0) throw fetchError(part, offset)
@@ -105,20 +109,23 @@ const rotate = (list: readonly Wanted[], turn: number): readonly Wanted[] => {
   return [...list.slice(first), ...list.slice(0, first)]
 }
 
-interface FetchedPartition extends Omit<FetchedSet, 'fetchOffset'> {
+interface FetchedPartition extends Omit<FetchedSet, 'fetchOffset' | 'frame'> {
   readonly errorCode: number
 }
 
 async function send(broker: Broker, call: ProtocolCall, requestTimeout: number, answers: FetchAnswers) {
   const { apiVersion } = call.request
   let partitions: readonly FetchedPartition[] = []
+  let frame = null as Frame | null
   try {
     await broker.connectionPool.send({
       request: call.request,
       requestTimeout,
       response: {
         async decode(raw) {
-          const answer = decodeFetch(answers.exchange(raw), apiVersion)
+          const held = answers.exchange(raw)
+          frame = held.frame
+          const answer = decodeFetch(held.payload, apiVersion)
           partitions = answer.partitions
           return { clientSideThrottleTime: answer.throttleTime }
         },
@@ -130,7 +137,7 @@ async function send(broker: Broker, call: ProtocolCall, requestTimeout: number, 
     if (error instanceof Error && error.name === 'KafkaJSConnectionClosedError') await broker.disconnect()
     throw error
   }
-  return partitions
+  return { partitions, frame }
 }
 
 /** A leader that moved, starts or is not known yet; a replica or disk that is away (numbers of the protocol guide). */

@@ -1,9 +1,11 @@
 import { crc32c } from '@node-rs/crc32'
 import type { RecordBlock } from '../../runtime/batch'
 import { ConnectError } from '../../runtime/errors'
+import type { Lease } from '../../runtime/memory'
 import type { Chunk } from '../../runtime/plugin'
 import { BlockBuilder } from './block_builder'
 import { decompress } from './codecs'
+import type { Frame } from './frame_pool'
 
 /**
  * A record set (what one partition of a Fetch response holds: record batches of format 2 one after another, the last maybe cut)
@@ -26,6 +28,8 @@ export interface FetchedSet {
   readonly highWatermark: number
   /** Transactions that were aborted in this stretch, as the broker lists them for read_committed; empty for read_uncommitted. */
   readonly aborted: readonly AbortedTransaction[]
+  /** What `records` lies in; the blocks over it hold it. */
+  readonly frame?: Frame | null
 }
 
 export interface AbortedTransaction {
@@ -151,7 +155,7 @@ class SetReader {
     const size = header.end - header.start
     if (!this.#run) {
       const batchesLike = (this.#set.length - header.start) / size
-      this.#run = new BlockBuilder(this.#set, Math.ceil(header.count * Math.min(batchesLike, 1_000)))
+      this.#run = new BlockBuilder(this.#set, Math.ceil(header.count * Math.min(batchesLike, 1_000)), this.#f.frame?.memory)
     }
     const rows = this.#run.count
     try {
@@ -229,14 +233,15 @@ class SetReader {
 
   #flush(): void {
     const block = this.#run && this.#run.count > 0 ? this.#run.finish(this.#f) : null
-    if (this.#next > this.#runFrom) this.#emit(this.#runFrom, this.#next, block, this.#runBytes)
+    if (this.#next > this.#runFrom) this.#emit(this.#runFrom, this.#next, block, this.#runBytes, block && this.#f.frame)
     this.#run = null
     this.#runBytes = 0
   }
 
-  #emit(from: number, next: number, block: RecordBlock | null, bytes: number): void {
+  #emit(from: number, next: number, block: RecordBlock | null, bytes: number, lease: Lease | null = null): void {
     const { topic, partition } = this.#f
-    this.chunks.push({ topic, partition, from, next, block: block && { kind: 'records', ...block }, bytes })
+    lease?.retain()
+    this.chunks.push({ topic, partition, from, next, block: block && { kind: 'records', ...block }, bytes, lease })
     this.#runFrom = next
   }
 }

@@ -28,7 +28,7 @@ export const sourceConfig = z.strictObject({
         .bytes()
         .prefault('1MiB')
         .describe('Bytes fetched of a partition at once. A larger record is read all the same.'),
-      max_bytes: fields.bytes().prefault('8MiB').describe('Bytes in one answer of a broker.'),
+      max_bytes: fields.bytes().prefault('4MiB').describe('Bytes in one answer of a broker.'),
       max_wait: fields.duration().prefault('200ms').describe('How long a broker waits for records before it answers.'),
     })
     .prefault({})

@@ -289,13 +289,20 @@ test('on_error: stop ends each flow before its bad record, at every start, until
     }
     return tables('stop')
   }
-  const first = await stops()
-  for (const kind of kinds) {
-    // what the store refuses is known after the batch was sent: its other rows stand in the table, the position does not pass it
-    const allowed = kind.stage === 'write' ? GOOD : GOOD.filter(id => id < 3)
-    for (const row of first[kind.name]) expect(allowed).toContain((row as { id: number }).id)
+  // how many of the good records before the bad one are in a batch of their own is a matter of timing
+  const seen = new Map<string, readonly number[]>()
+  for (let start = 0; start < 2; start++) {
+    const rows = await stops()
+    for (const kind of kinds) {
+      // what the store refuses is known after the batch was sent: its other rows stand in the table, the position does not pass it
+      const allowed = kind.stage === 'write' ? GOOD : GOOD.filter(id => id < 3)
+      const ids = rows[kind.name].map(row => (row as { id: number }).id)
+      for (const id of ids) expect(allowed).toContain(id)
+      expect(new Set(ids).size).toBe(ids.length)
+      expect(ids).toEqual(expect.arrayContaining([...(seen.get(kind.name) ?? [])]))
+      seen.set(kind.name, ids)
+    }
   }
-  expect(await stops()).toEqual(first)
   pipeline('stop', kind => `    on_error: {dead_letter: ${topicOf(kind)}.dead2}\n`)
   const outcome = await bench.run(file)
   expect(outcome.code).toBe(0)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type FixedColumn, VarColumn } from '../../runtime/column'
 import { ConnectError } from '../../runtime/errors'
 import * as fields from '../../runtime/fields'
+import type { Memory } from '../../runtime/memory'
 import { type Decoder, defineFormat, type Encoder } from '../../runtime/plugin'
 import { fieldTypeName, type Schema } from '../../runtime/schema'
 import { appendBytes, singleField } from './decode_text'
@@ -29,15 +30,15 @@ export const bytes = defineFormat({
   create: ({ field }) => ({
     open: async () => READS,
     infer: async () => READS,
-    decoder: (schema, capacity) => decoderOf(schema, capacity),
+    decoder: (schema, capacity, memory) => decoderOf(schema, capacity, memory),
     encoder: async schema => encoderOf(schema, field),
     close: async () => {},
   }),
 })
 
-function decoderOf(schema: Schema, capacity: number): Decoder {
+function decoderOf(schema: Schema, capacity: number, memory?: Memory): Decoder {
   const { type, nullable } = schema.fields[0]
-  const column = new VarColumn(type, nullable)
+  const column = new VarColumn(type, nullable, memory)
   column.reserve(capacity)
   return { columns: [column], decode: (block, part) => appendBytes(column, block, part) }
 }

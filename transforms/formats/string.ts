@@ -4,6 +4,7 @@ import type { RecordBlock } from '../../runtime/batch'
 import { type Column, type DictionaryColumn, VarColumn } from '../../runtime/column'
 import { ConnectError } from '../../runtime/errors'
 import * as fields from '../../runtime/fields'
+import type { Memory } from '../../runtime/memory'
 import { type Decoder, defineFormat, type Encoder } from '../../runtime/plugin'
 import { fieldTypeName, type Schema } from '../../runtime/schema'
 import { appendBytes, singleField } from './decode_text'
@@ -31,7 +32,7 @@ export const string = defineFormat({
   create: ({ field }) => ({
     open: async () => READS,
     infer: async () => READS,
-    decoder: (schema, capacity) => new StringDecoder(schema, capacity),
+    decoder: (schema, capacity, memory) => new StringDecoder(schema, capacity, memory),
     encoder: async schema => encoderOf(schema, field),
     close: async () => {},
   }),
@@ -40,9 +41,9 @@ export const string = defineFormat({
 class StringDecoder implements Decoder {
   readonly columns: readonly Column[]
   readonly #column: VarColumn
-  constructor(schema: Schema, capacity: number) {
+  constructor(schema: Schema, capacity: number, memory?: Memory) {
     const { type, nullable } = schema.fields[0]
-    this.#column = new VarColumn(type, nullable)
+    this.#column = new VarColumn(type, nullable, memory)
     this.#column.reserve(capacity)
     this.columns = [this.#column]
   }

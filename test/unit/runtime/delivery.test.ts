@@ -73,6 +73,7 @@ async function life(world: MemoryWorld, { crash, tear }: Plan, step: () => numbe
     drain: new AbortController().signal,
     abort: new AbortController().signal,
     hooks: {
+      poisonMemory: true,
       at: point => {
         if (crash && point === crash.point && ++visits === crash.visit) throw new Crash(point)
       },

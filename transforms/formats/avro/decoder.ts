@@ -1,8 +1,10 @@
 import type { RecordBlock } from '../../../runtime/batch'
 import { type Column, createColumn } from '../../../runtime/column'
 import { ConnectError, type ErrorCode } from '../../../runtime/errors'
+import type { Memory } from '../../../runtime/memory'
 import type { Decoder } from '../../../runtime/plugin'
 import type { Schema } from '../../../runtime/schema'
+import { STRIPE, stripes } from '../../../runtime/stripes'
 import { blank, type Kernel, type Rows, reserveDeep, setLength } from './kernel'
 import { compile } from './plan'
 import type { Node } from './schema'
@@ -11,6 +13,9 @@ import type { Writer, Writers } from './writers'
 
 /** Confluent's header: a zero byte and the schema id, big endian. */
 export const HEADER = 5
+
+/** Of rows before the first that has one. */
+const NO_SCHEMA = -1
 
 const WHY: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   [MALFORMED]: ['D001_MALFORMED', 'the body is not what its Avro schema says'],
@@ -24,6 +29,7 @@ export interface DecoderOptions {
   readonly reader: Node
   readonly capacity: number
   readonly writers: Writers
+  readonly memory?: Memory | undefined
   /** Called when an id is resolved to the reader's schema, once per decoder and id. */
   readonly onWriter: (id: number, writer: Node) => void
 }
@@ -45,7 +51,7 @@ export class AvroDecoder implements Decoder {
 
   constructor(options: DecoderOptions) {
     this.#options = options
-    this.columns = options.schema.fields.map(f => createColumn(f, options.capacity))
+    this.columns = options.schema.fields.map(f => createColumn(f, options.capacity, options.memory))
   }
 
   decode(block: RecordBlock, part: 'key' | 'value', reject: Reject, signal: AbortSignal): Promise<void> | void {
@@ -63,27 +69,10 @@ export class AvroDecoder implements Decoder {
       this.#pos = new Int32Array(count)
       this.#ids = new Int32Array(count)
     }
-    const pos = this.#pos
-    const ids = this.#ids
-    let missing: Set<number> | null = null
-    let last = -1
-    for (let i = 0; i < count; i++) {
-      const p = starts[i]
-      ids[i] = last
-      if (p < 0) pos[i] = PARKED
-      else if (ends[i] - p < HEADER || buffer[p] !== 0) pos[i] = MALFORMED
-      else {
-        const id = (buffer[p + 1] << 24) | (buffer[p + 2] << 16) | (buffer[p + 3] << 8) | buffer[p + 4]
-        pos[i] = p + HEADER
-        ids[i] = id
-        if (id !== last && !this.#plans.has(id) && !this.#options.writers.get(id)) {
-          missing ??= new Set()
-          missing.add(id)
-        }
-        last = id
-      }
-    }
-    return missing ? [...missing] : null
+    const seen = new Set<number>()
+    stripes(count, (from, to) => readHeaders(buffer, starts, ends, this.#pos, this.#ids, from, to, seen))
+    const missing = [...seen].filter(id => !this.#plans.has(id) && !this.#options.writers.get(id))
+    return missing.length > 0 ? missing : null
   }
 
   #segments(block: RecordBlock, part: 'key' | 'value', reject: Reject): void {
@@ -94,7 +83,7 @@ export class AvroDecoder implements Decoder {
     let from = 0
     while (from < count) {
       let to = from + 1
-      while (to < count && ids[to] === ids[from]) to++
+      while (to < count && to - from < STRIPE && ids[to] === ids[from]) to++
       const rows: Rows = { bytes: buffer, view, pos: this.#pos.subarray(from, to), ends: ends.subarray(from, to) }
       this.#segment(rows, to - from, ids[from], block, part, row => row + from, reject)
       from = to
@@ -171,6 +160,33 @@ export class AvroDecoder implements Decoder {
     } catch (error) {
       if (!(error instanceof ConnectError) || error.code !== 'D003_INCOMPATIBLE_SCHEMA') throw error
       return { error: new ConnectError(error.code, `schema ${id}: ${error.message}`) }
+    }
+  }
+}
+
+/** Rows `from`..`to`; every id that differs from the row's before is noted in `seen`. */
+function readHeaders(
+  buffer: Buffer,
+  starts: Int32Array,
+  ends: Int32Array,
+  pos: Int32Array,
+  ids: Int32Array,
+  from: number,
+  to: number,
+  seen: Set<number>,
+): void {
+  let last = from > 0 ? ids[from - 1] : NO_SCHEMA
+  for (let i = from; i < to; i++) {
+    const p = starts[i]
+    ids[i] = last
+    if (p < 0) pos[i] = PARKED
+    else if (ends[i] - p < HEADER || buffer[p] !== 0) pos[i] = MALFORMED
+    else {
+      const id = (buffer[p + 1] << 24) | (buffer[p + 2] << 16) | (buffer[p + 3] << 8) | buffer[p + 4]
+      pos[i] = p + HEADER
+      ids[i] = id
+      if (id !== last) seen.add(id)
+      last = id
     }
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { RecordBlock } from '../../../runtime/batch'
 import { ConnectError } from '../../../runtime/errors'
+import type { Memory } from '../../../runtime/memory'
 import type { Decoder, Encoder, Format, FormatContext } from '../../../runtime/plugin'
 import type { Schema } from '../../../runtime/schema'
 import type { AvroConfig } from '../avro'
@@ -55,10 +56,17 @@ export class AvroFormat implements Format {
     })
   }
 
-  decoder(schema: Schema, capacity: number): Decoder {
+  decoder(schema: Schema, capacity: number, memory?: Memory): Decoder {
     const { writers } = this.#connect()
     const reader = this.#reader?.schema === schema ? this.#reader.node : fromSchema(schema, this.#recordName())
-    return new AvroDecoder({ schema, reader, capacity, writers, onWriter: (id, writer) => this.#tell(id, writer, reader) })
+    return new AvroDecoder({
+      schema,
+      reader,
+      capacity,
+      memory,
+      writers,
+      onWriter: (id, writer) => this.#tell(id, writer, reader),
+    })
   }
 
   async encoder(schema: Schema, signal: AbortSignal): Promise<Encoder> {

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { RecordBlock } from '../../../runtime/batch'
 import { type Column, createColumn } from '../../../runtime/column'
 import { asConnectError, ConnectError } from '../../../runtime/errors'
+import type { Memory } from '../../../runtime/memory'
 import type { Decoder, Encoder, Format } from '../../../runtime/plugin'
 import { rowJson } from '../../../runtime/row_json'
 import type { DataType, Field, Schema } from '../../../runtime/schema'
@@ -29,8 +30,8 @@ export class JsonFormat implements Format {
     return inferSchema(block, part)
   }
 
-  decoder(schema: Schema, capacity: number): Decoder {
-    return new JsonDecoder(schema, capacity, this.#config.unknown_fields === 'ignore')
+  decoder(schema: Schema, capacity: number, memory?: Memory): Decoder {
+    return new JsonDecoder(schema, capacity, memory, this.#config.unknown_fields === 'ignore')
   }
 
   async encoder(schema: Schema): Promise<Encoder> {
@@ -55,11 +56,11 @@ class JsonDecoder implements Decoder {
   /** A decimal needs the digits as they are written. */
   readonly #texts: 'none' | 'long'
 
-  constructor(schema: Schema, capacity: number, ignoreUnknown: boolean) {
+  constructor(schema: Schema, capacity: number, memory: Memory | undefined, ignoreUnknown: boolean) {
     this.#schema = schema
     this.#ignoreUnknown = ignoreUnknown
     this.#texts = schema.fields.some(f => holds(f.type, ['decimal', 'json'])) ? 'long' : 'none'
-    this.columns = schema.fields.map(f => createColumn(f, capacity))
+    this.columns = schema.fields.map(f => createColumn(f, capacity, memory))
   }
 
   decode(block: RecordBlock, part: 'key' | 'value', reject: (row: number, error: ConnectError) => void): void {

@@ -78,7 +78,7 @@ test('the answer to a fetch is exchanged for its ticket, once; other answers pas
   expect(ticket.readInt32BE(0)).toBe(ticket.length - 4)
   expect(ticket.readInt32BE(4)).toBe(7)
   expect(answers.size).toBe(1)
-  expect(answers.exchange(payloadOf(ticket)).equals(records)).toBe(true)
+  expect(answers.exchange(payloadOf(ticket)).payload.equals(records)).toBe(true)
   expect(answers.size).toBe(0)
   expect(() => answers.exchange(payloadOf(ticket))).toThrow('too late')
 })
@@ -94,7 +94,7 @@ test('an answer nobody exchanged is dropped with the next fetch', async () => {
   expect(answers.size).toBe(1)
   const [ticket] = await ask([request(FETCH, 2)], response(2, Buffer.from('second')), 1)
   expect(answers.size).toBe(1)
-  expect(answers.exchange(payloadOf(ticket)).toString()).toBe('second')
+  expect(answers.exchange(payloadOf(ticket)).payload.toString()).toBe('second')
 })
 
 test('an answer nobody exchanged is dropped when the socket closes', async () => {
@@ -121,6 +121,6 @@ test('what is no Kafka broker is an error of the socket', async () => {
 
 test('what is no ticket is its own answer', () => {
   for (const payload of [Buffer.alloc(0), Buffer.alloc(8), Buffer.from('fetched:'), Buffer.alloc(12), Buffer.alloc(1000)]) {
-    expect(answers.exchange(payload)).toBe(payload)
+    expect(answers.exchange(payload).payload).toBe(payload)
   }
 })

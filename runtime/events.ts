@@ -197,6 +197,8 @@ export interface EventData {
   records_late: ViewRef & { readonly records: number }
   /** Windows or records of a batch that a detector gave a score; told before they are written. */
   rows_scored: FlowRef & { readonly detector: string; readonly scores: number }
+  /** A view holds what comes after it was made; told at each start. */
+  view_lacks_rows: ViewRef & { readonly table: string; readonly rows: number }
   view_failed: ViewRef & { readonly code: string; readonly message: string; readonly hint: string }
   table_created: FlowRef & { readonly table: string; readonly statement: string }
   topic_created: FlowRef & { readonly topic: string; readonly partitions: number }
@@ -351,6 +353,11 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     level: 'debug',
     text: d => `${d.flow}: ${d.detector} gave ${d.scores} scores`,
     metrics: d => [move('olap_connect_scores_total', { ...flowOf(d), detector: d.detector }, d.scores)],
+  },
+  view_lacks_rows: {
+    level: 'warn',
+    text: d =>
+      `${d.view}: ${d.table} had ${d.rows} row(s) when the view was made, which are not in it: it holds what came afterwards`,
   },
   view_failed: { level: 'error', text: d => `${d.view}: stopped by ${d.code}: ${d.message}\n  ${d.hint}` },
   table_created: { level: 'info', text: d => `${d.flow}: created ${d.table}` },

@@ -44,11 +44,13 @@ export class ClickHouseSink implements Sink {
       views: (this.#context.views ?? []).filter(
         v => v.from === this.#config.table && v.connection === this.#context.connectionName,
       ),
+      table: this.#tables.table,
       input: this.#tables.input,
       pipeline,
       create: this.#config.create,
       signal,
       created,
+      lacks: (view, rows) => events.emit('view_lacks_rows', { pipeline, view, table: this.#config.table, rows }),
     })
     this.#ready = { prepared, views, arrow: await loadArrow() }
   }

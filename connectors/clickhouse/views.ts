@@ -12,6 +12,7 @@ import { checkOwner } from './owner'
 export interface ViewPreparation {
   readonly store: ClickHouseStore
   readonly views: readonly ViewSpec[]
+  readonly table: TableName
   /** `<table>__in`, which feeds them. */
   readonly input: TableName
   readonly pipeline: string
@@ -19,10 +20,14 @@ export interface ViewPreparation {
   readonly create: boolean
   readonly signal: AbortSignal
   readonly created: (object: string, statement: string) => void
+  /** Rows that were in the table before the view, which lacks them. Told at each start. */
+  readonly lacks: (view: string, rows: number) => void
 }
 
-/** The mark in the comment of the panes table: whose it is, and of which definition. */
-const mark = z.looseObject({ olap_connect: z.looseObject({ pipeline: z.string(), view: z.string(), hash: z.string() }) })
+/** The mark in the comment of the panes table: whose it is, of which definition, and how many rows were there before it. */
+const mark = z.looseObject({
+  olap_connect: z.looseObject({ pipeline: z.string(), view: z.string(), hash: z.string(), lacks: z.number().prefault(0) }),
+})
 
 /**
  * Makes the objects of views that are missing and checks those that are there. Must be done before the first row is written, or
@@ -44,9 +49,10 @@ async function prepareView(view: CompiledView, p: ViewPreparation): Promise<void
   const panes = await readTable(p.store, tables.panes, p.signal)
   if (panes) {
     checkOwner(panes.comment, p.pipeline, tables.panes)
-    if (hashOf(panes.comment) !== hash) throw changed(view, 'was made from another definition than the file has now')
+    if (markOf(panes.comment)?.hash !== hash) throw changed(view, 'was made from another definition than the file has now')
   }
-  const comment = JSON.stringify({ olap_connect: { pipeline: p.pipeline, view: spec.name, hash } })
+  const lacks = panes ? (markOf(panes.comment)?.lacks ?? 0) : await rowsOf(p)
+  const comment = JSON.stringify({ olap_connect: { pipeline: p.pipeline, view: spec.name, hash, lacks } })
   for (const { object, statement } of createStatements(view, comment, tableName(p.input))) {
     const there = await readTable(p.store, { database: tables.view.database, table: object }, p.signal)
     if (there && !panes) throw changed(view, `cannot be made: ${tables.view.database}.${object} exists and is not part of it`)
@@ -59,16 +65,20 @@ async function prepareView(view: CompiledView, p: ViewPreparation): Promise<void
     await p.store.command(statement, { signal: p.signal })
     p.created(object, statement)
   }
+  if (lacks > 0) p.lacks(spec.name, lacks)
 }
+
+const rowsOf = async ({ store, table, signal }: ViewPreparation): Promise<number> =>
+  Number((await store.query(`SELECT count() AS rows FROM ${tableName(table)}`, { signal }))[0].rows)
 
 const changed = (view: CompiledView, what: string): ConnectError =>
   new ConnectError('S010_VIEW_CHANGED', `${view.spec.at}: the view ${view.spec.name} ${what}`, {
     hint: `undo the change, give the view another name, or drop it and what it holds: ${dropStatements(view).join('; ')}`,
   })
 
-function hashOf(comment: string): string | null {
+function markOf(comment: string): z.output<typeof mark>['olap_connect'] | null {
   try {
-    return mark.parse(JSON.parse(comment)).olap_connect.hash
+    return mark.parse(JSON.parse(comment)).olap_connect
   } catch {
     return null
   }

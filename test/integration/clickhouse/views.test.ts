@@ -186,6 +186,19 @@ test('a changed view is refused with what would make room for it', async () => {
   })
 })
 
+test('a view on a table that has rows says at each start how many it lacks', async () => {
+  const { sink } = await setUp('before')
+  await send(sink, [{ ts: T0, device: 'a', cpu: 1 }], 'one')
+  const lacking = () => harness.seen.filter(e => e.name === 'view_lacks_rows').map(e => e.data)
+  expect(lacking()).toEqual([])
+  const later = viewSpec({ name: 'later_v', from: 'before' })
+  for (let start = 1; start <= 2; start++) {
+    const second = await harness.sink({ table: 'before', time: 'ts', partition_by: 'day' }, SCHEMA, { views: [later] })
+    await send(second, [{ ts: T0, device: 'a', cpu: 1 }], `start ${start}`, { offset: start })
+    expect(lacking()).toEqual(Array(start).fill({ pipeline: 'test', view: 'later_v', table: 'before', rows: 1 }))
+  }
+})
+
 test('SQL that cannot be is refused at its view', async () => {
   await expect(setUp('wrong', { columns: { n: 'sum(nothing)' } })).rejects.toMatchObject({
     code: 'S006_STATEMENT',

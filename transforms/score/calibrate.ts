@@ -1,5 +1,8 @@
 import { KeyFloats, packFloats, unpackFloats } from '../../runtime/key_floats'
 
+// taken out once: some twenty are called a point, and looking a global up costs more than most of them in a sandbox
+const { abs, asinh, LN10, log, max, min } = Math
+
 /** No score is larger: what was seen of a key never says how rare something is beyond one in 10^16. */
 export const MAX_SCORE = 16
 
@@ -8,7 +11,7 @@ const P = [0.1, 0.01, 0.001] as const
 
 /** Raw outputs are looked at as asinh(raw / 5): as they are up to about 5, as logarithms far beyond, where tails span decades. */
 const LINEAR = 5
-const viewed = (raw: number): number => Math.asinh(raw / LINEAR)
+const viewed = (raw: number): number => asinh(raw / LINEAR)
 
 /**
  * Levels before anything was seen, for raw outputs in units in which 1 is usual: the 10 %, 1 % and 0.1 % points of |t| with 5
@@ -32,7 +35,6 @@ const [LEAST_RATIO, LARGEST_RATIO] = [0.7, 2.5]
 /** The growth is drawn to 1 by this share: noise in three levels makes more alarms beyond them than it takes away. */
 const TOWARDS_1 = 0.2
 const WIDTH = 4
-const LN10 = Math.LN10
 
 /**
  * Raw detector outputs to scores: `-log10` of the share of points that were at least as strange, per key.
@@ -62,7 +64,7 @@ export class Calibrator {
     const own = this.#own.values
     const at = key * WIDTH
     const n = own[at + 3]
-    const weight = POOLED_WEIGHT / (POOLED_WEIGHT + Math.max(n, 0))
+    const weight = POOLED_WEIGHT / (POOLED_WEIGHT + max(n, 0))
     const x = viewed(raw)
     if (n < 0) return surprise(this.#pool, 0, x)
     const score = surprise(own, at, x)
@@ -103,10 +105,10 @@ function surprise(q: Float64Array, at: number, x: number): number {
   const q3 = q[at + 2]
   if (x <= q3) return 2 + (x - q2) / (q3 - q2)
   const decades = (x - q3) / (q3 - q2)
-  const ratio = Math.min(LARGEST_RATIO, Math.max(LEAST_RATIO, TOWARDS_1 + (1 - TOWARDS_1) * ((q3 - q2) / (q2 - q1))))
-  if (Math.abs(ratio - 1) < 1e-3) return Math.min(MAX_SCORE, 3 + decades)
+  const ratio = min(LARGEST_RATIO, max(LEAST_RATIO, TOWARDS_1 + (1 - TOWARDS_1) * ((q3 - q2) / (q2 - q1))))
+  if (abs(ratio - 1) < 1e-3) return min(MAX_SCORE, 3 + decades)
   const inside = 1 + (decades * (ratio - 1)) / ratio
-  return inside <= 0 ? MAX_SCORE : Math.min(MAX_SCORE, 3 + Math.log(inside) / Math.log(ratio))
+  return inside <= 0 ? MAX_SCORE : min(MAX_SCORE, 3 + log(inside) / log(ratio))
 }
 
 function move(q: Float64Array, at: number, x: number): void {
@@ -116,20 +118,20 @@ function move(q: Float64Array, at: number, x: number): void {
   const n = q[at + 3]
   const low = q2 - q1
   const high = q3 - q2
-  const s1 = Math.max(q1 + step(P[0], n, low / LN10, x > q1), LEAST_GAP)
+  const s1 = max(q1 + step(P[0], n, low / LN10, x > q1), LEAST_GAP)
   // a level that few points can have exceeded yet goes along with the one below, which knows more
   const drag2 = (DRAG / (DRAG + P[1] * n)) * (s1 / q1 - 1) * q2
   const r2 = q2 + drag2 + step(P[1], n, (low + high) / 2 / LN10, x > q2)
-  const s2 = Math.max(r2, s1 * (1 + LEAST_GAP))
+  const s2 = max(r2, s1 * (1 + LEAST_GAP))
   const drag3 = (DRAG / (DRAG + P[2] * n)) * (s2 - q2 + ((s2 - s1) / low - 1) * high)
   const r3 = q3 + drag3 + step(P[2], n, high / LN10, x > q3)
   q[at] = s1
   q[at + 1] = s2
-  q[at + 2] = Math.max(r3, s2 * (1 + LEAST_GAP))
+  q[at + 2] = max(r3, s2 * (1 + LEAST_GAP))
   q[at + 3] = n + 1
 }
 
 function step(p: number, n: number, scale: number, exceeded: boolean): number {
-  const gain = Math.min(LARGEST_GAIN, Math.max(LEAST_GAIN, HASTE / (1 + p * n)))
+  const gain = min(LARGEST_GAIN, max(LEAST_GAIN, HASTE / (1 + p * n)))
   return gain * scale * (exceeded ? 1 - p : -p)
 }

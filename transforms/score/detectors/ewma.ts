@@ -4,6 +4,10 @@ import { KeyFloats, packFloats, unpackFloats } from '../../../runtime/key_floats
 import { type Detector, defineDetector, type Explanation, NOT_READY, type Point } from '../../../runtime/plugin'
 import { requireNumbers } from './numbers'
 
+// taken out once, as in calibrate.ts
+const { abs, max, min, sqrt } = Math
+const { isFinite: finite, isNaN: missing } = Number
+
 /** Deviations learned at most, in standard deviations: an outlier shifts mean and variance by a bounded step (Huber's psi). */
 const CLIP = 6
 /** Largest raw output, for series that were constant before. */
@@ -78,7 +82,7 @@ class Ewma implements Detector {
     let worst = NOT_READY
     for (let f = 0; f < x.length; f++) {
       const z = this.#strangeness(key, f, x[f])
-      if (!(z <= worst)) worst = Number.isNaN(z) ? worst : z
+      if (!(z <= worst)) worst = missing(z) ? worst : z
     }
     return worst
   }
@@ -89,7 +93,7 @@ class Ewma implements Detector {
     const mean = values[key * width + 2 * f]
     const d = (value - mean) / deviation(mean, values[key * width + 2 * f + 1])
     const z = d > 0 ? d * this.#up : -d * this.#down
-    return Math.min(z, MAX_Z)
+    return min(z, MAX_Z)
   }
 
   explain({ key, x }: Point, out: Explanation): void {
@@ -102,7 +106,7 @@ class Ewma implements Detector {
       out.lower[f] = this.#down ? mean - 3 * sd : Number.NaN
       out.upper[f] = this.#up ? mean + 3 * sd : Number.NaN
       const z = this.#strangeness(key, f, x[f])
-      out.contribution[f] = Number.isNaN(z) ? 0 : z * z
+      out.contribution[f] = missing(z) ? 0 : z * z
       total += out.contribution[f]
     }
     if (total > 0) for (let f = 0; f < x.length; f++) out.contribution[f] /= total
@@ -111,13 +115,13 @@ class Ewma implements Detector {
   learn({ key, x }: Point): void {
     const { values, width } = this.#moments
     const n = ++this.#count.values[key]
-    const alpha = Math.max(this.#alpha, 1 / n)
+    const alpha = max(this.#alpha, 1 / n)
     for (let f = 0; f < x.length; f++) {
       const value = x[f]
-      if (!Number.isFinite(value)) continue
+      if (!finite(value)) continue
       const at = key * width + 2 * f
       const mean = values[at]
-      if (Number.isNaN(mean)) {
+      if (missing(mean)) {
         values[at] = value
         continue
       }
@@ -125,7 +129,7 @@ class Ewma implements Detector {
       let d = value - mean
       if (n > this.#warmup) {
         const most = CLIP * deviation(mean, variance)
-        d = Math.min(most, Math.max(-most, d))
+        d = min(most, max(-most, d))
       }
       values[at] = mean + alpha * d
       values[at + 1] = (1 - alpha) * (variance + alpha * d * d)
@@ -147,4 +151,4 @@ class Ewma implements Detector {
 }
 
 /** The standard deviation, but no less than doubles can tell apart, so that a constant series does not divide by zero. */
-const deviation = (mean: number, variance: number): number => Math.max(Math.sqrt(variance), Math.abs(mean) * 1e-6, 1e-12)
+const deviation = (mean: number, variance: number): number => max(sqrt(variance), abs(mean) * 1e-6, 1e-12)

@@ -6,15 +6,18 @@ import { normals, seeded } from '../../../support/seeded'
 
 /** The claim behind every score: on clean data a score of s or more comes with probability 10^-s, within a factor of two. */
 
+const { isNaN: missing } = Number
+const { log, sqrt } = Math
+
 type Sampler = (random: () => number) => () => number
 
 const DISTRIBUTIONS: Readonly<Record<string, Sampler>> = {
   normal: normals,
-  exponential: random => () => -Math.log(1 - random()),
+  exponential: random => () => -log(1 - random()),
   uniform: random => random,
   't with 5 degrees of freedom': random => {
     const normal = normals(random)
-    return () => normal() / Math.sqrt((normal() ** 2 + normal() ** 2 + normal() ** 2 + normal() ** 2 + normal() ** 2) / 5)
+    return () => normal() / sqrt((normal() ** 2 + normal() ** 2 + normal() ** 2 + normal() ** 2 + normal() ** 2) / 5)
   },
   'AR(1) with 0.8': random => {
     const normal = normals(random)
@@ -45,7 +48,7 @@ function alarmRates(make: Sampler, seed: number, direction: string): readonly nu
       point.key = key
       point.x[0] = 100 * key + (key + 1) * samplers[key]()
       const raw = detector.score(point)
-      if (!Number.isNaN(raw)) {
+      if (!missing(raw)) {
         const score = calibrator.score(key, raw)
         if (i >= SETTLE) for (let s = 0; s < 4; s++) if (score >= s + 1) counts[s]++
         calibrator.learn(key, raw)

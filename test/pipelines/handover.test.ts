@@ -1,7 +1,21 @@
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Bench, CONNECTIONS, type RunningConnect, startBench, wire } from '../support/connect'
-import { bits, differences, type Event, makeInput, READING, readingType, SAME } from '../support/windows_world'
+import {
+  bits,
+  comparable,
+  createWindowsWorld,
+  differences,
+  type Event,
+  expectedRows,
+  makeInput,
+  READING,
+  readingType,
+  SAME,
+  verdicts,
+  viewRows,
+  type WindowsWorld,
+} from '../support/windows_world'
 
 /**
  * A lane that moves to another worker, with a data folder of its own, gives the scores that one worker would have given, to the
@@ -127,4 +141,56 @@ test('lanes that move to a second worker while both run, and back', async () => 
   for (const run of [second, third]) run.child.kill('SIGTERM')
   await Promise.all([ends(second), ends(third)])
   expect(differences(await pair.scores(), undisturbed)).toEqual(SAME)
+})
+
+describe('windows of a view', () => {
+  const input = makeInput(12, 400)
+  const half = Math.floor(input.events.length / 2)
+  let calm: readonly string[]
+
+  const worker = (world: WindowsWorld, data: string, ...args: string[]): RunningConnect =>
+    bench.startRun(world.file, ['--data', path.join(bench.folder, `${world.name}-${data}`), ...TALKATIVE, ...args])
+  const expectSame = async (world: WindowsWorld): Promise<void> => {
+    expect(differences(await viewRows(bench, world), expectedRows(input.events))).toEqual(SAME)
+    expect(differences(comparable(await verdicts(bench, world), input), calm)).toEqual(SAME)
+  }
+
+  beforeAll(async () => {
+    const world = await createWindowsWorld(bench, 'view_one')
+    await world.produce(input.events)
+    await ends(worker(world, 'a', '--until-caught-up'))
+    calm = comparable(await verdicts(bench, world), input)
+    expect(calm.length).toBeGreaterThan(400)
+    await world.close()
+  }, 120_000)
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)('are closed and scored by another worker after %s', async signal => {
+    const world = await createWindowsWorld(bench, `view_${signal.toLowerCase()}`)
+    await world.produce(input.events.slice(0, half))
+    const first = worker(world, 'a')
+    await first.says(/"event":"rows_scored"/)
+    first.child.kill(signal)
+    await first.ended
+    await world.produce(input.events.slice(half))
+    await ends(worker(world, 'b', '--until-caught-up'))
+    await expectSame(world)
+    await world.close()
+  })
+
+  test('are closed and scored by a second worker that joins, after the first has left', async () => {
+    const world = await createWindowsWorld(bench, 'view_moving')
+    const first = worker(world, 'a')
+    await world.produce(input.events.slice(0, half))
+    await first.says(/"event":"rows_scored"/)
+    const second = worker(world, 'b')
+    await second.says(/"event":"session_started"/)
+    await world.produce(input.events.slice(half))
+    first.child.kill('SIGTERM')
+    await ends(first)
+    second.child.kill('SIGTERM')
+    await ends(second)
+    await ends(worker(world, 'c', '--until-caught-up'))
+    await expectSame(world)
+    await world.close()
+  })
 })

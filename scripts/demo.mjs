@@ -29,6 +29,8 @@ const { runningWorkers } = require(path.join(dist, 'workers.js'))
 const { parseDuration } = require(path.join(root, 'dist/runtime/fields.js'))
 
 const { json, length, dataDir, options } = read(process.argv.slice(2))
+/** It was here before, so nothing is new but what comes now. */
+const continued = existsSync(path.join(dataDir, 'positions'))
 const data = dataDir === '.connect' ? '' : ` --data ${dataDir}`
 const real = processIo()
 const say = text => real.err(`${text}\n`)
@@ -117,9 +119,11 @@ async function look() {
   if (!loaded) {
     if (closed.devices < live - 60_000) return
     loaded = true
+    const there = `${rows['device-fleet'].toLocaleString('en')} readings of 40 devices, ${rows['ec2-cpu'].toLocaleString('en')} of 20 machines`
     await stamp(
-      `Eight hours of history are in: ${rows['device-fleet'].toLocaleString('en')} readings of 40 devices, ` +
-        `${rows['ec2-cpu'].toLocaleString('en')} of 20 machines. Detectors know what is normal; from here on it is live.`,
+      continued
+        ? `It goes on where it was: ${there}.`
+        : `Eight hours of history are in: ${there}. Detectors know what is normal; from here on it is live.`,
     )
   }
   const [found, injected] = await Promise.all([anomalies(clickhouse), faults(clickhouse)])
@@ -140,7 +144,7 @@ async function look() {
 async function next() {
   const page = runningWorkers(path.resolve(dataDir))[0]?.address
   await say(`
-That was the first fault, found. While this runs, look further from another terminal in this folder:
+That was a fault that was injected, found. While this runs, look further from another terminal in this folder:
 
 ${page ? `  ${page}   the page: what runs, series with what is expected of them, anomalies\n` : ''}\
   ${CONNECT} tail ${FLEET} fleet.anomalies --from beginning --limit 3${data}
@@ -149,7 +153,7 @@ ${page ? `  ${page}   the page: what runs, series with what is expected of them,
   ${CONNECT} sql ${MACHINE} "SELECT window_end, round(cpu, 1), memory FROM load_10s ORDER BY 1 DESC LIMIT 5"${data}
   ${CONNECT} status${data}
 
-This machine is watched as well: in two minutes its own detectors are warm; then keep a core busy and see.
+This machine is watched as well: after two minutes its own detectors are warm; then keep a core busy and see.
 Ctrl-C stops it and loses nothing: everything is kept in ${dataDir}, and the next \`npm run demo\` continues.
 `)
 }
@@ -222,6 +226,6 @@ function sentenceOf({ faults: kinds, false_alarms }) {
   const counts = Object.entries(kinds).map(
     ([kind, n]) => `${n.detected} of ${n.injected} ${kind}${n.pending ? ` (${n.pending} too recent to tell)` : ''}`,
   )
-  const wrong = `false alarms: ${false_alarms.live} live, ${false_alarms.history} in eight hours of history`
+  const wrong = `false alarms: ${false_alarms.live} live, ${false_alarms.history} before it was live`
   return `faults found: ${counts.join(', ')}; ${wrong}${first ? `; the first after ${first.seconds} s` : ''}`
 }

@@ -62,17 +62,17 @@ export class ShardReads {
   async #together(requests: readonly Request[]): Promise<(request: Request) => ColumnSet | Promise<ColumnSet>> {
     const [{ of, ends, most }] = requests
     const wanted = [...new Set(requests.map(r => r.shard))].sort((a, b) => a - b)
-    const signal = whenAllAborted(requests.map(r => r.signal))
-    const set = await this.#windows.read(ends, most, signal, { of, wanted })
+    const all = whenAllAborted(requests.map(r => r.signal))
+    const set = await this.#windows.read(ends, most, all.signal, { of, wanted }).finally(all.release)
     if (wanted.length === 1) return () => withoutShard(set)
     if (most === null || set.rows < most) return ({ shard }) => rowsOf(set, shard)
     return async request => withoutShard(await this.#windows.read(ends, most, request.signal, { of, wanted: [request.shard] }))
   }
 }
 
-/** A reader that stops must not stop the others. */
-function whenAllAborted(signals: readonly AbortSignal[]): AbortSignal {
-  if (signals.length === 1) return signals[0]
+/** A reader that stops must not stop the others. Signals outlive the statement, so it is to be released after it. */
+function whenAllAborted(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; readonly release: () => void } {
+  if (signals.length === 1) return { signal: signals[0], release: () => {} }
   const all = new AbortController()
   let left = signals.length
   const one = (): void => {
@@ -82,7 +82,10 @@ function whenAllAborted(signals: readonly AbortSignal[]): AbortSignal {
     if (signal.aborted) one()
     else signal.addEventListener('abort', one, { once: true })
   }
-  return all.signal
+  const release = (): void => {
+    for (const signal of signals) signal.removeEventListener('abort', one)
+  }
+  return { signal: all.signal, release }
 }
 
 const schemaWithout = (schema: Schema): Schema => ({ ...schema, fields: schema.fields.slice(0, -1) })

@@ -161,24 +161,26 @@ function nowOf(a: AnomalyRow, { views, flows, now }: Status): number {
   return view?.watermark_ms ?? flow?.watermark_ms ?? now
 }
 
-/** What was seen and what was expected, of the feature that weighs most. */
+/** What was seen and what was expected, of the feature that lies furthest out, or else weighs most. */
 export function sentenceOf(a: AnomalyRow): string {
   const where = keyText(a.key) || 'all records'
   const features = Object.entries(a.features).sort(([, x], [, y]) => (y.contribution ?? 0) - (x.contribution ?? 0))
-  if (features.length === 0) return `${where} in ${a.view}: ${a.detector} (score ${a.score.toFixed(1)})`
-  const [name, f] = features[0]
-  const { value, lower, upper, expected } = f
-  const range =
-    lower !== null && upper !== null
-      ? `, expected ${short(lower)} to ${short(upper)}`
-      : upper !== null
-        ? `, expected at most ${short(upper)}`
-        : lower !== null
-          ? `, expected at least ${short(lower)}`
-          : expected !== null
-            ? `, expected ${short(expected)}`
-            : ` (${a.detector})`
-  return `${where} in ${a.view}: ${name} is ${value === null ? 'missing' : short(value)}${range}`
+  const [name, feature] = features.find(([, f]) => isOutside(f)) ?? features[0] ?? []
+  if (name === undefined || feature === undefined) return `${where} in ${a.view}: ${a.detector} (score ${a.score.toFixed(1)})`
+  const seen = feature.value === null ? 'missing' : short(feature.value)
+  // neither too high nor too low: its course is what is new
+  const why = isOutside(feature) ? `, ${rangeOf(feature)}` : ` (${a.detector}, score ${a.score.toFixed(1)})`
+  return `${where} in ${a.view}: ${name} is ${seen}${why}`
+}
+
+type Feature = AnomalyRow['features'][string]
+
+const isOutside = ({ value, lower, upper }: Feature): boolean =>
+  value !== null && ((lower !== null && value < lower) || (upper !== null && value > upper))
+
+function rangeOf({ lower, upper }: Feature): string {
+  if (lower !== null && upper !== null) return `expected ${short(lower)} to ${short(upper)}`
+  return upper !== null ? `expected at most ${short(upper)}` : `expected at least ${short(lower ?? 0)}`
 }
 
 function quiet({ flows, views }: Status): Verdict {

@@ -89,4 +89,6 @@ export class ViewStores {
   }
 }
 
-export const isNumber = ({ type }: ViewColumn): boolean => /^(Nullable\()?(U?Int\d+|Float\d+|BFloat16|Decimal)/.test(type)
+/** A column of a view may still say of which aggregate it is the result. */
+export const isNumber = ({ type }: ViewColumn): boolean =>
+  /^(SimpleAggregateFunction\(\w+, )?(LowCardinality\()?(Nullable\()?(U?Int\d+|Float\d+|BFloat16|Decimal)/.test(type)

@@ -37,10 +37,10 @@ flows:
   detect:
     source: {type: view, view: ${name}_1m}
     transforms:
-      - {type: score, detectors: {level: {type: ewma, features: [mean], warmup: 60}}, threshold: 4}
+      - {type: score, detectors: {level: {type: ewma, features: [mean, peak], warmup: 60}}, threshold: 4}
     sink: {type: kafka, topic: {name: ${name}-anomalies, config: {retention.ms: "-1"}}}
 views:
-  ${name}_1m: {from: ${name}, size: 1m, keys: [device], columns: {n: count(), mean: avg(cpu)}, delay: 10s, lateness: 3m}
+  ${name}_1m: {from: ${name}, size: 1m, keys: [device], columns: {n: count(), mean: avg(cpu), peak: max(cpu), last: "argMax(device, ts)"}, delay: 10s, lateness: 3m}
 `
 
 let bench: Bench
@@ -130,7 +130,10 @@ describe('before anything is wrong', () => {
       total: DEVICES,
       first: ['d00', 'd01', 'd02', 'd03', 'd04'].map(k => [k]),
     })
-    const { series } = await get<{ series: readonly Series[] }>(`/api/views/${view}?key=d07&key=d03&windows=50`)
+    const { columns: numbers, series } = await get<{ columns: readonly string[]; series: readonly Series[] }>(
+      `/api/views/${view}?key=d07&key=d03&windows=50`,
+    )
+    expect(numbers).toEqual(['n', 'mean', 'peak'])
     expect(series.map(s => s.key)).toEqual([['d07'], ['d03']])
     for (const { key, window_end, columns } of series) {
       const rows = await bench.sql(

@@ -107,13 +107,15 @@ function line(a) {
   )
 }
 
-/** The feature that weighs most: what was seen, what was expected. */
+/** The feature that lies furthest out, or else weighs most: what was seen, what was expected. */
 function whatOf(a) {
   const features = Object.entries(a.features).sort(([, x], [, y]) => (y.contribution ?? 0) - (x.contribution ?? 0))
   if (features.length === 0) return `the rule ${a.detector} holds`
-  const [name, f] = features[0]
-  return `${name} ${value(f.value)}${rangeOf(f)}`
+  const [name, f] = features.find(([, feature]) => isOutside(feature)) ?? features[0]
+  return `${name} ${value(f.value)}${rangeOf(f)}${isOutside(f) || f.expected === null ? '' : ', but not like this'}`
 }
+
+const isOutside = ({ value: v, lower, upper }) => v !== null && ((lower !== null && v < lower) || (upper !== null && v > upper))
 
 function rangeOf({ lower, upper, expected }) {
   if (lower !== null && upper !== null) return `, expected ${value(lower)} to ${value(upper)}`

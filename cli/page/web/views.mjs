@@ -2,7 +2,7 @@
 import { chartData, hasBand, markersIn, seriesChart } from './chart.mjs'
 import { $, ask, atMost, count, el, moment, setText, value } from './dom.mjs'
 
-const PAGE = 24
+const PAGE = 12
 /** Cards at most; beyond, the search finds keys. */
 const MOST_CARDS = 2_000
 /** Series in one question. */

@@ -99,6 +99,17 @@ test('an anomaly names its key, what was seen and what was expected', () => {
   })
 })
 
+test('the feature that lies outside is told, and where none does, the detector', () => {
+  const inside = { value: 44, expected: 45, lower: 39, upper: 92, contribution: 0.9 }
+  const outside = { value: 120, expected: 45, lower: 39, upper: 92, contribution: 0.1 }
+  const detail = (features: AnomalyRow['features']) => judge({ anomalies: [anomaly({ features })] }).detail
+  expect(detail({ mean: inside, peak: outside })).toBe('i-3 in cpu_1m: peak is 120, expected 39 to 92')
+  expect(detail({ mean: inside })).toBe('i-3 in cpu_1m: mean is 44 (level, score 5.0)')
+  expect(detail({ mean: { ...inside, lower: null, upper: null } })).toContain('(level, score 5.0)')
+  expect(detail({ mean: { ...outside, lower: null } })).toContain('expected at most 92')
+  expect(detail({})).toBe('i-3 in cpu_1m: level (score 5.0)')
+})
+
 test('one finding a key, the strangest first; critical ones make the verdict critical', () => {
   const { level, headline, findings } = judge({
     anomalies: [

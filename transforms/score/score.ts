@@ -84,10 +84,11 @@ partition (produce them with the key as the record key), or they are learned as 
 record (of a view: when the window was closed), not of a clock here.
 
 What was learned is stored every five minutes and when the flow stops, in \`_connect_state\` of the pipeline's ClickHouse where it has
-one (so that any worker finds it), else in the data folder. A worker that takes over loads it and lets what came since pass once more, so
-it gives the scores, to the bit, that the other would have given. Where late records reached a window, its score is that of the moment at
-which it was last revised. Records that a broken session delivers again are scored again (their anomalies have the same ids) but not
-learned again.
+one (so that any worker finds it), else in the data folder. A worker that takes over loads it and lets what came since pass once more,
+so it gives the scores, to the bit, that the other would have given; in a record flow that holds where a lane has one partition, because
+young keys lean on all keys of the lane, in the order in which its partitions were read. Where late records reached a window, its score
+is that of the moment at which it was last revised. Records that a broken session delivers again are scored again (their anomalies have
+the same ids) but not learned again.
 
 Memory a key: 56 bytes and its name, and for each detector 48 bytes and what the detector says.`,
   config,

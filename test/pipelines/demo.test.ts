@@ -40,7 +40,7 @@ interface DemoResult {
   readonly first: { readonly seconds: number; readonly text: string; readonly fault: string; readonly id: string }
   readonly faults: Readonly<Record<string, { readonly injected: number; readonly detected: number; readonly pending: number }>>
   readonly rows: Readonly<Record<string, number>>
-  readonly anomalies: { readonly raised: number }
+  readonly anomalies: { readonly raised: number; readonly views: object }
 }
 
 test('the demo finds faults that it injected, and what it says to look at is there', async () => {
@@ -77,6 +77,8 @@ test('the demo finds faults that it injected, and what it says to look at is the
   // nothing is missed that had the time to be seen
   expect(sum('detected') + sum('pending')).toBe(sum('injected'))
   expect(anomalies.raised).toBeGreaterThanOrEqual(1)
+  // views of several pipelines may have the same name
+  for (const view of Object.keys(anomalies.views)) expect(view).toMatch(/^[\w-]+\/\w+$/)
   for (const name of ['device-fleet', 'ec2-cpu']) expect(rows[name]).toBeGreaterThan(100_000)
   expect(rows['this-machine']).toBeGreaterThan(0)
 

@@ -187,6 +187,7 @@ test('views and detectors', () => {
   expect(detectors[0]).toMatchObject({ scores: 10, raised: 2, revised: 1, suppressed: 4, last_raised_at: 1_700_000_000_000 })
   expect(sum('olap_connect_scores_total')).toBe(10)
   expect(sum('olap_connect_anomalies_total')).toBe(7)
+  expect(sum('olap_connect_view_closing_seconds')).toBeCloseTo(0.009)
   events.emit('view_failed', { ...view, code: 'S006_STATEMENT', message: 'bad', hint: '' })
   expect(board.status().views[0]).toMatchObject({ state: 'failed', problem: { code: 'S006_STATEMENT' } })
 })

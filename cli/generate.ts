@@ -5,6 +5,7 @@ import { type Json, jsonSchema } from '../config/pipeline_schema'
 import { referencePage } from '../config/reference'
 import type { Registry } from '../runtime/registry'
 import { envelopeSchema } from './envelope_schema'
+import { exampleFiles } from './example_files'
 import { builtInRegistry } from './registry'
 import { runResultSchema } from './run_result'
 
@@ -24,9 +25,13 @@ export function generated(registry: Registry): ReadonlyMap<string, string> {
     ['run_result.schema.json', text(runResultJsonSchema())],
   ])
   const plugins = [...registry.all].sort((a, b) => `${a.kind} ${a.name}`.localeCompare(`${b.kind} ${b.name}`, 'en'))
+  const examples = exampleFiles()
   for (const declaration of plugins) {
     const { kind, name } = declaration
-    files.set(`reference/${kind}_${name}.md`, referencePage(declaration, definitions[`${kind}.${name}`] as Json))
+    files.set(
+      `reference/${kind}_${name}.md`,
+      referencePage(declaration, definitions[`${kind}.${name}`] as Json, examples.get(`${kind} ${name}`)),
+    )
   }
   const index = plugins.map(({ kind, name, summary }) => `- [${name}](${kind}_${name}.md) (${kind}): ${summary}`)
   files.set('reference/README.md', `# Plugins\n\n${index.join('\n')}\n`)

@@ -1,8 +1,11 @@
 import type { Declaration } from '../runtime/plugin'
 import type { Json } from './pipeline_schema'
 
-/** The reference page of one plugin, in Markdown, from its declaration alone. `schema`: its definition in the JSON Schema. */
-export function referencePage(declaration: Declaration, schema: Json): string {
+/**
+ * The reference page of one plugin, in Markdown, from its declaration. `schema`: its definition in the JSON Schema. `files`: names of
+ * example files that use it, which run as they are.
+ */
+export function referencePage(declaration: Declaration, schema: Json, files: readonly string[] = []): string {
   const { kind, name, summary, description, status, since } = declaration
   const parts = [`# ${name} (${kind})`, summary, `Status: ${status}. Since ${since}.`, description.trim()]
   const connection = 'connection' in declaration ? declaration.connection : null
@@ -15,6 +18,10 @@ export function referencePage(declaration: Declaration, schema: Json): string {
   }
   if (declaration.examples.length > 0) parts.push('## Examples')
   for (const { title, yaml } of declaration.examples) parts.push(`${title}:`, `\`\`\`yaml\n${yaml.trim()}\n\`\`\``)
+  if (files.length > 0) {
+    const links = files.map(f => `- [config/examples/${f}](../../examples/${f})`)
+    parts.push('## Files that use it', 'They run as they are, with `connect run FILE` on a terminal:', links.join('\n'))
+  }
   return `${parts.filter(part => part !== '').join('\n\n')}\n`
 }
 

@@ -36,6 +36,8 @@ export interface RunOptions {
 }
 
 const REPORT_EVERY_MS = 10_000
+/** By then the services' processes are on their way. */
+const SERVICES_SPAWNED_MS = 150
 
 /** `connect run FILE...`: runs every flow of every file until it is stopped, or to the end of what is there. Returns the exit code. */
 export async function run(files: readonly string[], options: RunOptions, terminal: Io): Promise<number> {
@@ -61,7 +63,10 @@ export async function run(files: readonly string[], options: RunOptions, termina
     const need = embeddedServices(pipelines, registry)
     if (need.size > 0) {
       if (!options.embedded && !io.outIsTerminal) refuseEmbedded(pipelines, registry)
-      services = await startServices({ data: dataDir, need, signal: stop.draining })
+      const starting = startServices({ data: dataDir, need, signal: stop.draining })
+      // while they start nothing else is done here, so that what is loaded now costs no time
+      const early = options.listen === 'off' ? null : setTimeout(() => require('../server'), SERVICES_SPAWNED_MS)
+      services = await starting.finally(() => early && clearTimeout(early))
       for (const [service, address] of Object.entries(services.addresses)) events.emit('service_started', { service, address })
       services.onExit(change => tell(change, events))
     }

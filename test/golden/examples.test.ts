@@ -1,14 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse } from 'yaml'
+import { exampleFiles } from '../../cli/example_files'
 import { createProgram } from '../../cli/program'
+import { builtInRegistry } from '../../cli/registry'
 import { collectingIo, inProcess } from '../support/in_process'
 import { temporaryFolder } from '../support/temporary_folder'
 
 /** What a newcomer reads is right: example files and the README's YAML are valid, its commands, scripts and links exist. */
 
 const root = path.resolve(__dirname, '../..')
-const examples = readdirSync(path.join(root, 'config/examples')).map(name => `config/examples/${name}`)
+const examples = readdirSync(path.join(root, 'config/examples'))
+  .filter(name => name.endsWith('.yaml'))
+  .map(name => `config/examples/${name}`)
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
 const blocks = (language: string): readonly string[] =>
   [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(m => m[1])
@@ -19,6 +23,12 @@ const folder = temporaryFolder()
 
 test.each(examples)('%s is valid', async file => {
   expect(await inProcess(['validate', path.join(root, file)], ENV)).toMatchObject({ code: 0, err: '' })
+})
+
+test('every plugin stands in an example that runs', () => {
+  const used = exampleFiles()
+  const missing = builtInRegistry().all.map(d => `${d.kind} ${d.name}`)
+  expect(missing.filter(plugin => !used.has(plugin))).toEqual([])
 })
 
 test('an example that is broken is noticed', async () => {

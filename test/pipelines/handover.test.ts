@@ -46,7 +46,9 @@ async function createScored(prefix: string): Promise<Scored> {
   const out = `${name}-scores`
   const admin = bench.client.admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS }], waitForLeaders: true })
+  // the records are stamped long ago, and a broker would delete them
+  const configEntries = [{ name: 'retention.ms', value: '-1' }]
+  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS, configEntries }], waitForLeaders: true })
   await admin.disconnect()
   const schema = { type: 'AVRO' as never, schema: JSON.stringify(READING) }
   const { id } = await bench.schemas.register(schema, { subject: `${name}-value` })

@@ -17,6 +17,7 @@ const CASES = Number(process.env.PROVE_PIPELINE_CASES ?? 5)
 const SEED = Number(process.env.PROVE_SEED ?? 1)
 const PARTITIONS = 3
 const MAX_AHEAD_MS = 3_600_000
+const DEADLINE_MS = 90_000
 
 const step = fc.record({
   partition: fc.nat(PARTITIONS - 1),
@@ -128,7 +129,9 @@ async function mismatch(one: Scenario): Promise<string | null> {
   const name = bench.unique(`property_${++number}`).replace(/[^a-z0-9_]/gi, '_')
   const admin = bench.client.admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS }], waitForLeaders: true })
+  // the records are of years ago, which a broker would delete
+  const configEntries = [{ name: 'retention.ms', value: '-1' }]
+  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS, configEntries }], waitForLeaders: true })
   await admin.disconnect()
   const schema = { type: 'AVRO' as never, schema: JSON.stringify(READING) }
   const { id } = await bench.schemas.register(schema, { subject: `${name}-value` })
@@ -164,7 +167,11 @@ async function mismatch(one: Scenario): Promise<string | null> {
         return copies
       })
       await producer.send({ topic: name, messages })
-      while (settled && (await rowsOfTable()) < counted) await Promise.race([delay(20), first.ended])
+      const deadline = Date.now() + DEADLINE_MS
+      while (settled && (await rowsOfTable()) < counted) {
+        if (Date.now() > deadline) return `${await rowsOfTable()} rows in the table, ${counted} not within ${DEADLINE_MS} ms`
+        await Promise.race([delay(20), first.ended])
+      }
       if (afterwards === 'restart') {
         await first.stop()
         first = startWorker(pipeline, `${name}-a`)

@@ -39,6 +39,8 @@ export interface Observed {
 export const NOW_MS = 15 * 60_000
 /** A backlog that takes longer than this to read, at the rate of the moment, is worth a word. */
 const SLOW_MS = 60_000
+/** So long flows of one start may wait for what others of it make. */
+const START_MS = 20_000
 /** A backlog below this is what lies between two batches. */
 const LEAST_LAG = 1_000
 
@@ -123,6 +125,10 @@ function flowFindings({ status, deadLetters }: Observed): readonly Finding[] {
     const out: Finding[] = []
     if (f.state === 'failed') out.push(found('critical', `flow ${f.flow} has stopped${because(f.problem)}`))
     if (f.state === 'restarting') out.push(found('warning', `flow ${f.flow} starts again${because(f.problem)}`))
+    // what it waits for may be told by its service already, or be made by another flow of the same start
+    const told = status.services.some(s => s.state === 'unreachable' && s.pipelines.includes(f.pipeline))
+    if (f.state === 'waiting' && !told && status.now - status.started_at > START_MS)
+      out.push(found('warning', `flow ${f.flow} waits${because(f.problem)}`))
     const waited = slowness(f)
     if (waited !== null) out.push(found('warning', waited))
     const letters = deadLetters.get(`${f.pipeline}/${f.flow}`) ?? 0

@@ -55,7 +55,7 @@ function banner(level, word, headline, detail) {
 
 const BAD = {
   failed: 'critical',
-  waiting: 'critical',
+  waiting: 'warning',
   restarting: 'warning',
   starting: 'idle',
   finished: 'idle',

@@ -159,6 +159,16 @@ test('what stops data comes before what the data says', () => {
   expect(verdict.findings[1].text).toContain('S001_STORE_ERROR')
 })
 
+test('a flow that waits is told, unless its service is or everything has just begun', () => {
+  const flows = [flow({ state: 'waiting', problem: { code: 'K005_UNKNOWN_TOPIC', message: 'there is no t' } })]
+  expect(judge({ status: status({ flows }) })).toMatchObject({
+    level: 'warning',
+    headline: 'Look at ingest',
+    detail: 'flow ingest waits: there is no t (K005_UNKNOWN_TOPIC)',
+  })
+  expect(judge({ status: status({ flows, started_at: NOW - 5_000 }) }).level).toBe('ok')
+})
+
 test('a backlog counts by the time it takes, not by its size', () => {
   const behind = (lag: number, written_per_second: number) =>
     judge({ status: status({ flows: [flow({ lag, written_per_second })] }) })

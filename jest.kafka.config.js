@@ -13,5 +13,6 @@ module.exports = {
     '<rootDir>/test/integration/kafka-security.test.ts',
     '<rootDir>/test/chaos/exactly_once.test.ts',
     '<rootDir>/test/pipelines/nab.test.ts',
+    '<rootDir>/test/pipelines/workers.test.ts',
   ],
 }

@@ -46,16 +46,14 @@ export async function prepareViews(p: ViewPreparation): Promise<readonly Compile
 
 async function prepareView(view: CompiledView, p: ViewPreparation): Promise<void> {
   const { spec, tables, hash } = view
-  const panes = await readTable(p.store, tables.panes, p.signal)
-  if (panes) {
-    checkOwner(panes.comment, p.pipeline, tables.panes)
-    if (markOf(panes.comment)?.hash !== hash) throw changed(view, 'was made from another definition than the file has now')
-  }
-  const lacks = panes ? (markOf(panes.comment)?.lacks ?? 0) : await rowsOf(p)
+  let ours = await marked(view, p)
+  const lacks = ours ? ours.lacks : await rowsOf(p)
   const comment = JSON.stringify({ olap_connect: { pipeline: p.pipeline, view: spec.name, hash, lacks } })
   for (const { object, statement } of createStatements(view, comment, tableName(p.input))) {
     const there = await readTable(p.store, { database: tables.view.database, table: object }, p.signal)
-    if (there && !panes) throw changed(view, `cannot be made: ${tables.view.database}.${object} exists and is not part of it`)
+    // panes are made first, maybe by another worker a moment ago
+    if (there) ours ??= await marked(view, p)
+    if (there && !ours) throw changed(view, `cannot be made: ${tables.view.database}.${object} exists and is not part of it`)
     if (there) continue
     if (!p.create) {
       throw new ConnectError('S003_TABLE_MISMATCH', `${spec.at}: ${object} is missing and create is false`, {
@@ -71,12 +69,25 @@ async function prepareView(view: CompiledView, p: ViewPreparation): Promise<void
 const rowsOf = async ({ store, table, signal }: ViewPreparation): Promise<number> =>
   Number((await store.query(`SELECT count() AS rows FROM ${tableName(table)}`, { signal }))[0].rows)
 
+type Mark = z.output<typeof mark>['olap_connect']
+
+/** The mark on the panes of this view, of which it follows that its other objects belong to it; throws where they are another's. */
+async function marked(view: CompiledView, p: ViewPreparation): Promise<Mark | null> {
+  const { tables, hash } = view
+  const panes = await readTable(p.store, tables.panes, p.signal)
+  if (!panes) return null
+  checkOwner(panes.comment, p.pipeline, tables.panes)
+  const found = markOf(panes.comment)
+  if (found?.hash !== hash) throw changed(view, 'was made from another definition than the file has now')
+  return found
+}
+
 const changed = (view: CompiledView, what: string): ConnectError =>
   new ConnectError('S010_VIEW_CHANGED', `${view.spec.at}: the view ${view.spec.name} ${what}`, {
     hint: `undo the change, give the view another name, or drop it and what it holds: ${dropStatements(view).join('; ')}`,
   })
 
-function markOf(comment: string): z.output<typeof mark>['olap_connect'] | null {
+function markOf(comment: string): Mark | null {
   try {
     return mark.parse(JSON.parse(comment)).olap_connect
   } catch {

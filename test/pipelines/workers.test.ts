@@ -183,6 +183,8 @@ test('windows, closings and anomalies of two workers are those of one', async ()
   await expectEachOnce(names[0], SECONDS)
 
   await well(worker(one, 'c', UP_TO_NOW))
+  // in the same order, too: in that order windows are scored and learnt
+  expect(await closingsOf(names[0])).toEqual(await closingsOf(names[1]))
   const expected = await anomaliesOf(names[1])
   expect(expected.length).toBeGreaterThan(5)
   expect(await anomaliesOf(names[0])).toEqual(expected)

@@ -207,3 +207,15 @@ test('SQL that cannot be is refused at its view', async () => {
   await expect(setUp('wrong', { columns: { n: 'cpu + 1' } })).rejects.toMatchObject({ code: 'S006_STATEMENT' })
   await expect(setUp('wrong', { columns: { n: 'count(' } })).rejects.toMatchObject({ code: 'S006_STATEMENT' })
 })
+
+test('several workers that start at once make the objects of a view together', async () => {
+  for (const n of [1, 2, 3]) {
+    const spec = viewSpec({ name: `together${n}`, from: `together${n}_t` })
+    const open = () => harness.sink({ table: spec.from, time: 'ts', partition_by: 'none' }, SCHEMA, { views: [spec] })
+    await Promise.all([open(), open(), open()])
+    const [{ made }] = await harness.store.query(
+      `SELECT count() AS made FROM system.tables WHERE database = '${harness.database}' AND startsWith(name, 'together${n}')`,
+    )
+    expect(Number(made)).toBe(7)
+  }
+})

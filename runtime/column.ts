@@ -76,7 +76,7 @@ abstract class Base {
 
 export class BoolColumn extends Base {
   readonly layout = 'bool'
-  values = new Uint8Array(0)
+  values: Uint8Array = new Uint8Array(0)
   protected grow(capacity: number): void {
     this.values = grown(this.values, n => this.memory.uint8(n), capacity)
   }
@@ -84,7 +84,7 @@ export class BoolColumn extends Base {
 
 export class I32Column extends Base {
   readonly layout = 'i32'
-  values = new Int32Array(0)
+  values: Int32Array = new Int32Array(0)
   protected grow(capacity: number): void {
     this.values = grown(this.values, n => this.memory.int32(n), capacity)
   }
@@ -93,7 +93,7 @@ export class I32Column extends Base {
 /** 64-bit integers as pairs of Int32 halves (row i: halves[2i] low, halves[2i + 1] high); `values` is a view of the same memory. */
 export class I64Column extends Base {
   readonly layout = 'i64'
-  halves = new Int32Array(0)
+  halves: Int32Array = new Int32Array(0)
   protected grow(capacity: number): void {
     this.halves = grown(this.halves, n => this.memory.int32(n), capacity * 2)
   }
@@ -122,7 +122,7 @@ export class I64Column extends Base {
 
 export class F32Column extends Base {
   readonly layout = 'f32'
-  values = new Float32Array(0)
+  values: Float32Array = new Float32Array(0)
   protected grow(capacity: number): void {
     this.values = grown(this.values, n => this.memory.float32(n), capacity)
   }
@@ -130,7 +130,7 @@ export class F32Column extends Base {
 
 export class F64Column extends Base {
   readonly layout = 'f64'
-  values = new Float64Array(0)
+  values: Float64Array = new Float64Array(0)
   protected grow(capacity: number): void {
     this.values = grown(this.values, n => this.memory.float64(n), capacity)
   }
@@ -142,7 +142,7 @@ const GUESS_BYTES = 8 * 1024 * 1024
 /** Strings and byte strings: row i is data[offsets[i] .. offsets[i + 1]). A null row is empty. */
 export class VarColumn extends Base {
   readonly layout = 'var'
-  offsets = new Int32Array(1)
+  offsets: Int32Array = new Int32Array(1)
   data: Buffer = Buffer.alloc(0)
   protected grow(capacity: number): void {
     this.offsets = grown(this.offsets, n => this.memory.int32(n), capacity + 1)
@@ -202,7 +202,7 @@ const closedSet = (type: DataType): readonly string[] => (type.kind === 'diction
 
 export class DictionaryColumn extends Base {
   readonly layout = 'dictionary'
-  ids = new Int32Array(0)
+  ids: Int32Array = new Int32Array(0)
   /** Distinct strings; ids index it. May grow between batches, never changes below its old length. */
   dictionary: string[]
   #index: Map<string, number> | null = null
@@ -227,7 +227,7 @@ export class DictionaryColumn extends Base {
 
 export class ListColumn extends Base {
   readonly layout = 'list'
-  offsets = new Int32Array(1)
+  offsets: Int32Array = new Int32Array(1)
   readonly child: Column
   constructor(type: DataType & { kind: 'list' }, nullable: boolean, memory: Memory = HEAP) {
     super(type, nullable, memory)
@@ -241,7 +241,7 @@ export class ListColumn extends Base {
 /** Keys are never null and keep their order; a repeated key is kept as it came. */
 export class MapColumn extends Base {
   readonly layout = 'map'
-  offsets = new Int32Array(1)
+  offsets: Int32Array = new Int32Array(1)
   readonly keys: VarColumn
   readonly child: Column
   constructor(type: DataType & { kind: 'map' }, nullable: boolean, memory: Memory = HEAP) {

@@ -234,6 +234,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
       failure.abort(new ConnectError('R003_ABORTED', 'the lane has ended'))
       await Promise.all([filling, watching, measuring, idling])
       lane.close()
+      buffer.close()
     }
     if (flow.drain.aborted) return 'stopped'
     flow.report.measured(reader.lane, { records: 0, unread: 0, bytes: 0 })

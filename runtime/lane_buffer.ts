@@ -237,6 +237,13 @@ export class LaneBuffer {
     return { ranges, blocks, damaged, rows, bytes, leases }
   }
 
+  /** Gives back what waits here; nothing may be added or cut afterwards. */
+  close(): void {
+    for (const partition of this.#partitions) {
+      for (const { lease } of partition.chunks.splice(0)) lease?.release()
+    }
+  }
+
   #notify(): void {
     const waiting = this.#wake
     this.#wake = []

@@ -7,10 +7,10 @@ export interface Memory {
   /** `length` bytes, not zeroed. */
   bytes(length: number): Buffer
   /** Zeroed arrays of `length` elements. */
-  uint8(length: number): Uint8Array<ArrayBuffer>
-  int32(length: number): Int32Array<ArrayBuffer>
-  float32(length: number): Float32Array<ArrayBuffer>
-  float64(length: number): Float64Array<ArrayBuffer>
+  uint8(length: number): Uint8Array
+  int32(length: number): Int32Array
+  float32(length: number): Float32Array
+  float64(length: number): Float64Array
 }
 
 /** Fresh memory that belongs to whoever asked, for as long as it is referenced. */
@@ -22,6 +22,13 @@ export const HEAP: Memory = {
   float64: length => new Float64Array(length),
 }
 
+/**
+ * Memory that is lent and taken back. It is shared memory, though no other thread sees it: an ArrayBuffer counts as garbage to come,
+ * and for every 32 MiB of them the engine of JavaScript marks its whole heap, six times in the first two seconds of a worker and
+ * each time for nothing, a quarter of its CPU. So whoever holds some gives it back; what is only forgotten stays long.
+ */
+export const lendable = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes)
+
 const SLAB_BYTES = 4 * 1024 * 1024
 /** Smaller arrays are not worth a place in a slab. */
 const LEAST_BYTES = 4096
@@ -30,7 +37,7 @@ const ALIGNMENT = 8
 const USES = 32
 
 interface Slab {
-  readonly buffer: ArrayBuffer
+  readonly buffer: SharedArrayBuffer
   /** Bytes from the start that were lent before and so are not zero. */
   used: number
 }
@@ -57,19 +64,19 @@ export class BatchMemory implements Memory {
     return Buffer.from(slab.buffer, offset, length)
   }
 
-  uint8(length: number): Uint8Array<ArrayBuffer> {
+  uint8(length: number): Uint8Array {
     return length < LEAST_BYTES ? HEAP.uint8(length) : this.#zeroed(length, (b, at) => new Uint8Array(b, at, length))
   }
 
-  int32(length: number): Int32Array<ArrayBuffer> {
+  int32(length: number): Int32Array {
     return length * 4 < LEAST_BYTES ? HEAP.int32(length) : this.#zeroed(length * 4, (b, at) => new Int32Array(b, at, length))
   }
 
-  float32(length: number): Float32Array<ArrayBuffer> {
+  float32(length: number): Float32Array {
     return length * 4 < LEAST_BYTES ? HEAP.float32(length) : this.#zeroed(length * 4, (b, at) => new Float32Array(b, at, length))
   }
 
-  float64(length: number): Float64Array<ArrayBuffer> {
+  float64(length: number): Float64Array {
     return length * 8 < LEAST_BYTES ? HEAP.float64(length) : this.#zeroed(length * 8, (b, at) => new Float64Array(b, at, length))
   }
 
@@ -89,9 +96,9 @@ export class BatchMemory implements Memory {
     this.#most = 0
   }
 
-  #zeroed<T extends Uint8Array<ArrayBuffer> | Int32Array | Float32Array | Float64Array>(
+  #zeroed<T extends Uint8Array | Int32Array | Float32Array | Float64Array>(
     length: number,
-    view: (buffer: ArrayBuffer, offset: number) => T,
+    view: (buffer: SharedArrayBuffer, offset: number) => T,
   ): T {
     const { slab, offset, dirty } = this.#take(length)
     const array = view(slab.buffer, offset)
@@ -107,7 +114,7 @@ export class BatchMemory implements Memory {
       slab = this.#slabs[this.#slab]
     }
     if (!slab) {
-      slab = { buffer: new ArrayBuffer(Math.max(this.#slabBytes, length)), used: 0 }
+      slab = { buffer: lendable(Math.max(this.#slabBytes, length)), used: 0 }
       this.#slabs[this.#slab] = slab
       this.#at = 0
     }

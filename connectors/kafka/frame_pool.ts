@@ -1,4 +1,4 @@
-import { BatchMemory, type Lease } from '../../runtime/memory'
+import { BatchMemory, type Lease, lendable } from '../../runtime/memory'
 
 /** Shorter frames are not worth keeping. */
 const LEAST_BYTES = 64 * 1024
@@ -12,14 +12,14 @@ const KEPT_BYTES = 64 * 1024 * 1024
  * that lies in it. The last one to release it gives it back.
  */
 export class Frame implements Lease {
-  readonly buffer: ArrayBuffer
+  readonly buffer: SharedArrayBuffer
   readonly memory: BatchMemory
   readonly #pool: FramePool
   #holders = 0
 
   constructor(pool: FramePool, capacity: number) {
     this.#pool = pool
-    this.buffer = new ArrayBuffer(capacity)
+    this.buffer = lendable(capacity)
     // position arrays take about half as much as the records themselves
     this.memory = new BatchMemory(capacity / 2)
   }

@@ -91,6 +91,11 @@ export class LaneFeed {
     if (!paused) this.#wanted.ring()
   }
 
+  /** Gives back what nobody has polled, once the session is over. */
+  close(): void {
+    for (const { lease } of this.#chunks.splice(0)) lease?.release()
+  }
+
   #drain(): readonly Chunk[] {
     const chunks = this.#chunks
     this.#chunks = []

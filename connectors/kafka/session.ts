@@ -97,6 +97,7 @@ export class KafkaSession implements Session, FetchTarget {
     if (this.over.aborted) return
     this.#over.abort(reason)
     this.#wanted.ring()
+    for (const feed of this.#feeds) feed.close()
   }
 
   // what raw_fetch.ts asks

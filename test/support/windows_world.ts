@@ -206,13 +206,16 @@ const HIDDEN = /^(normal|retracted)$/
 
 /**
  * What must be the same whatever happened on the way, as text. Of a window that late records reached, when it was scored last
- * depends on when they came: of it, only what it is and whether it is an alarm.
+ * depends on when they came: of it, only what it is and whether it is an alarm. Of the others everything to the bit, but not
+ * whether an alarm is the first verdict of its window or a revised one: a partition that is quiet while members come and go is
+ * idle, so its windows may close before its last records and again with them.
  */
 export function comparable(all: ReadonlyMap<string, Verdict>, { touched }: Input): readonly string[] {
   return [...all]
     .map(([id, v]) => {
       if (touched.has(id)) return `${id} rev ${v.rev} ${HIDDEN.test(v.status) ? 'normal' : 'alarm'}`
-      return `${id} rev ${v.rev} ${v.status} ${bits(v.score)} ${JSON.stringify(v.features, (_, x) => (typeof x === 'number' ? bits(x) : x))}`
+      const status = v.status === 'revised' ? 'raised' : v.status
+      return `${id} rev ${v.rev} ${status} ${bits(v.score)} ${JSON.stringify(v.features, (_, x) => (typeof x === 'number' ? bits(x) : x))}`
     })
     .sort()
 }

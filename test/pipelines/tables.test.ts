@@ -21,11 +21,13 @@ const numbers = (from: number, count: number): string =>
 
 test('a folder of pipeline files runs in one process; a flow that fails ends alone', async () => {
   const topic = bench.unique('numbers')
+  const one = bench.unique('one')
+  const two = bench.unique('two')
   const folder = inFolder('several', {
     'a.csv': numbers(0, 1_000),
     'b.csv': numbers(1_000, 500),
     'broken.csv': 'id,text\n1,ok\nnot a number,bad\n3,ok\n',
-    'one.yaml': `name: ${bench.unique('one')}
+    'one.yaml': `name: ${one}
 ${CONNECTIONS}
 flows:
   publish:
@@ -35,7 +37,7 @@ flows:
     source: {type: kafka, topics: [${topic}], value: avro}
     sink: {type: clickhouse, table: several, order_by: [id]}
 `,
-    'two.yaml': `name: ${bench.unique('two')}
+    'two.yaml': `name: ${two}
 ${CONNECTIONS}
 flows:
   direct:
@@ -55,10 +57,10 @@ flows:
     error: { message: expect.stringMatching(/broken\.csv/) },
   })
   expect(runResult(outcome).flows).toEqual({
-    publish: { read: 1_000, written: 1_000, filtered: 0, dead_lettered: 0, restarts: 0 },
-    ingest: { read: 1_000, written: 1_000, filtered: 0, dead_lettered: 0, restarts: 0 },
-    direct: { read: 500, written: 500, filtered: 0, dead_lettered: 0, restarts: 0 },
-    broken: expect.objectContaining({ written: 0, error: expect.stringMatching(/^D00/) }),
+    [`${one}/publish`]: { read: 1_000, written: 1_000, filtered: 0, dead_lettered: 0, restarts: 0 },
+    [`${one}/ingest`]: { read: 1_000, written: 1_000, filtered: 0, dead_lettered: 0, restarts: 0 },
+    [`${two}/direct`]: { read: 500, written: 500, filtered: 0, dead_lettered: 0, restarts: 0 },
+    [`${two}/broken`]: expect.objectContaining({ written: 0, error: expect.stringMatching(/^D00/) }),
   })
   const sums = (table: string): Promise<readonly unknown[]> =>
     bench.sql(

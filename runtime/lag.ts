@@ -17,7 +17,9 @@ export async function measureLag(flow: FlowRun, reader: LaneReader, buffer: Lane
       let unread = 0
       for (const [key, end] of ends) {
         if (!Number.isFinite(end)) continue
-        records += Math.max(0, end - buffer.position(key))
+        // what was read and has no rows waits for nobody: it rides along with the next batch
+        const reached = buffer.hasRows(key) ? buffer.position(key) : (reads.get(key) ?? 0)
+        records += Math.max(0, end - reached)
         unread += Math.max(0, end - (reads.get(key) ?? 0))
       }
       flow.report.measured(reader.lane, { records, unread, bytes: buffer.bytes })

@@ -92,6 +92,11 @@ export class LaneBuffer {
     return this.#byKey.get(key)?.position ?? 0
   }
 
+  /** True while records of a partition wait to be cut. */
+  hasRows(key: string): boolean {
+    return this.#byKey.get(key)?.chunks.some(c => rowsOf(c) > 0) ?? false
+  }
+
   /** Offsets are an invariant: what comes must go on exactly where the last one ended. */
   add(chunk: Chunk): void {
     const key = partitionKey(chunk)

@@ -1,6 +1,6 @@
 import { asConnectError, ConnectError } from '../../runtime/errors'
 import type { TransactionGroup } from '../../runtime/plugin'
-import { closingRecords, parseClosing } from '../../runtime/views/closing_record'
+import { announcement, closingRecords, parseReached } from '../../runtime/views/closing_record'
 import type { Closing, OwnedClosings, Reached } from '../../runtime/views/contracts'
 import { NOTHING_REACHED } from '../../runtime/views/plan'
 import { kafkaError } from './errors'
@@ -56,7 +56,7 @@ export class TopicWriter implements OwnedClosings {
       await producer.fence(signal)
       const first = { topic, partition: 0 }
       const { value, next } = await lastRecord({ cluster, partition: first, requestTimeout }, signal)
-      const reached = value ? parseClosing(view, value, `${topic}/0`).reached : NOTHING_REACHED
+      const reached = value ? parseReached(view, value, `${topic}/0`) : NOTHING_REACHED
       const partitions = cluster.findTopicPartitionMetadata(topic).map(p => p.partitionId)
       return new TopicWriter(options, producer, partitions, { reached, next })
     } catch (thrown) {
@@ -75,15 +75,25 @@ export class TopicWriter implements OwnedClosings {
 
   async append(closings: readonly Closing[]): Promise<void> {
     if (closings.length === 0) return
+    const { values, reached } = closingRecords(closings, this.#partitions.length, this.#reached)
+    await this.#write(values, reached, this.#partitions)
+  }
+
+  async announce(windowEnds: readonly number[]): Promise<void> {
+    const reached = { ...this.#reached, revising: windowEnds }
+    // where the next finaliser looks
+    await this.#write([announcement(reached)], reached, [0])
+  }
+
+  async #write(values: readonly Buffer[], reached: Reached, partitions: readonly number[]): Promise<void> {
     const { topic, view, group, over } = this.#o
     if (this.#broken) throw unknown(view, 'an earlier write failed')
     this.#broken = true
     try {
       over.throwIfAborted()
-      const { values, reached } = closingRecords(closings, this.#partitions.length, this.#reached)
-      await this.#producer.enrol(topic, this.#partitions, over)
-      for (const parcel of parcels(values)) await this.#send(parcel, over)
-      const next = this.#next + closings.length + 1
+      await this.#producer.enrol(topic, partitions, over)
+      for (const parcel of parcels(values)) await this.#send(parcel, partitions, over)
+      const next = this.#next + values.length + 1
       await this.#producer.sendOffsets(group, [{ topic, partition: 0, offset: next, metadata: '' }], over)
       await this.#producer.commit(over)
       this.#reached = reached
@@ -97,11 +107,11 @@ export class TopicWriter implements OwnedClosings {
     }
   }
 
-  async #send(values: readonly Buffer[], signal: AbortSignal): Promise<void> {
+  async #send(values: readonly Buffer[], partitions: readonly number[], signal: AbortSignal): Promise<void> {
     const { topic } = this.#o
     const timestamp = Date.now()
     const records = values.map(value => ({ key: null, value, timestamp, headers: [] }))
-    const codes = await Promise.all(this.#partitions.map(partition => this.#producer.send({ topic, partition, records }, signal)))
+    const codes = await Promise.all(partitions.map(partition => this.#producer.send({ topic, partition, records }, signal)))
     const refused = codes.find(code => code !== 0)
     if (refused !== undefined)
       throw new ConnectError('K003_KAFKA_ERROR', `${topic}: the broker refused closings with error ${refused}`)

@@ -136,9 +136,10 @@ function joined(chunks: readonly Chunk[], view: string): ReadonlyMap<string, Wai
 function closingsOf(block: Block | null, view: string): readonly ShardClosing[] {
   if (block?.kind !== 'records') return []
   const { topic, partition, buffer, valueStart, valueEnd } = block
-  return Array.from({ length: block.count }, (_, row) => {
+  return Array.from({ length: block.count }, (_, row) => row).flatMap(row => {
     const offset = block.offset[row]
     const value = buffer.subarray(valueStart[row], valueEnd[row])
-    return { ...parseClosing(view, value, `${topic}/${partition} offset ${offset}`), offset }
+    const closing = parseClosing(view, value, `${topic}/${partition} offset ${offset}`)
+    return closing ? [{ ...closing, offset }] : []
   })
 }

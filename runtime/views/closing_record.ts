@@ -12,6 +12,7 @@ export interface ClosingRecord extends Closing {
 }
 
 const VERSION = 1
+const ANNOUNCED = 'revising'
 const KINDS: readonly string[] = ['close', 'revise', 'final'] satisfies ClosingKind[]
 
 /** The records of these closings, and how far the view has come with the last. */
@@ -24,60 +25,85 @@ export function closingRecords(
   const values = closings.map(closing => {
     reached = reachedWith(reached, closing)
     const { kind, watermark, windowEnds } = closing
-    const { closed, final } = reached
     return Buffer.from(
-      JSON.stringify({
-        v: VERSION,
-        kind,
-        watermark: finite(watermark),
-        ends: windowEnds,
-        shards,
-        reached: [finite(closed), finite(final), finite(reached.watermark)],
-      }),
+      JSON.stringify({ v: VERSION, kind, watermark: finite(watermark), ends: windowEnds, shards, ...written(reached) }),
     )
   })
   return { values, reached }
 }
 
-/** Throws P001_POSITION_STOP for bytes that are no closing of this version: read past, its windows would be lost. */
-export function parseClosing(view: string, value: Buffer, where: string): ClosingRecord {
-  const foreign = (): ConnectError =>
-    new ConnectError('P001_POSITION_STOP', `${where} is no closing of the view ${view}: ${value.toString('utf8', 0, 80)}`, {
-      hint: 'another program writes to this topic, or a newer version does',
-      stage: 'read',
-    })
-  let raw: unknown
-  try {
-    raw = JSON.parse(value.toString())
-  } catch {
-    throw foreign()
-  }
-  if (typeof raw !== 'object' || raw === null) throw foreign()
-  const { v, kind, watermark, ends, shards, reached } = raw as Record<string, unknown>
+/** The record that says which windows are about to be revised. */
+export const announcement = (reached: Reached): Buffer =>
+  Buffer.from(JSON.stringify({ v: VERSION, kind: ANNOUNCED, ...written(reached) }))
+
+const written = ({ closed, final, watermark, revising }: Reached) => ({
+  reached: [finite(closed), finite(final), finite(watermark)],
+  revising,
+})
+
+/** How far the view has come with a record, whatever it says. Throws as `parseClosing`. */
+export function parseReached(view: string, value: Buffer, where: string): Reached {
+  return reachedOf(fieldsOf(view, value, where), view, value, where)
+}
+
+/**
+ * Null: an announcement. Throws P001_POSITION_STOP for bytes that are no record of this version: read past, its windows would be
+ * lost.
+ */
+export function parseClosing(view: string, value: Buffer, where: string): ClosingRecord | null {
+  const fields = fieldsOf(view, value, where)
+  const reached = reachedOf(fields, view, value, where)
+  const { kind, watermark, ends, shards } = fields
+  if (kind === ANNOUNCED) return null
   const isClosing =
-    v === VERSION &&
     typeof kind === 'string' &&
     KINDS.includes(kind) &&
     isMoment(watermark) &&
-    Array.isArray(ends) &&
+    isEnds(ends) &&
     ends.length > 0 &&
-    ends.every(Number.isSafeInteger) &&
     Number.isSafeInteger(shards) &&
-    (shards as number) > 0 &&
-    Array.isArray(reached) &&
-    reached.length === 3 &&
-    reached.every(isMoment)
-  if (!isClosing) throw foreign()
-  const [closed, final, furthest] = (reached as readonly (number | null)[]).map(moment)
+    (shards as number) > 0
+  if (!isClosing) throw foreign(view, value, where)
   return {
     view,
     kind: kind as ClosingKind,
     watermark: moment(watermark as number | null),
-    windowEnds: ends as readonly number[],
+    windowEnds: ends,
     shards: shards as number,
-    reached: { closed, final, watermark: furthest },
+    reached,
   }
 }
+
+function fieldsOf(view: string, value: Buffer, where: string): Readonly<Record<string, unknown>> {
+  let raw: unknown
+  try {
+    raw = JSON.parse(value.toString())
+  } catch {
+    throw foreign(view, value, where)
+  }
+  if (typeof raw !== 'object' || raw === null) throw foreign(view, value, where)
+  return raw as Record<string, unknown>
+}
+
+function reachedOf(
+  { v, reached, revising }: Readonly<Record<string, unknown>>,
+  view: string,
+  value: Buffer,
+  where: string,
+): Reached {
+  const known = v === VERSION && Array.isArray(reached) && reached.length === 3 && reached.every(isMoment) && isEnds(revising)
+  if (!known) throw foreign(view, value, where)
+  const [closed, final, watermark] = (reached as readonly (number | null)[]).map(moment)
+  return { closed, final, watermark, revising }
+}
+
+const foreign = (view: string, value: Buffer, where: string): ConnectError =>
+  new ConnectError('P001_POSITION_STOP', `${where} is no closing of the view ${view}: ${value.toString('utf8', 0, 80)}`, {
+    hint: 'another program writes to this topic, or another version does',
+    stage: 'read',
+  })
+
+const isEnds = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(Number.isSafeInteger)
 
 /** JSON has no infinity. */
 const finite = (ms: number): number | null => (Number.isFinite(ms) ? ms : null)

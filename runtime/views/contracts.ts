@@ -55,6 +55,8 @@ export interface Reached {
   readonly closed: number
   readonly final: number
   readonly watermark: number
+  /** Windows that were about to be revised, where nothing says that it was done and told. */
+  readonly revising: readonly number[]
 }
 
 /** Where the finaliser of a view writes down what it did. */
@@ -63,6 +65,11 @@ export interface ClosingWriter {
   readonly reached: Reached
   /** Durable, all of them and each once, when it resolves. After an error it may be used no more: what stands is to be looked up. */
   append(closings: readonly Closing[]): Promise<void>
+  /**
+   * Says which windows are about to be revised, before their rows are written: rows that count all records again do not show that
+   * nobody was told of them. Readers see nothing of it.
+   */
+  announce(windowEnds: readonly number[]): Promise<void>
 }
 
 // ------------------------------------------------------------------------------------------------------- one worker

@@ -8,7 +8,8 @@ import type { Closing, ClosingKind, ClosingLog, LoggedClosing, Reached } from '.
 import { NOTHING_REACHED, reachedWith } from './plan'
 
 /**
- * The closings of one view in `<dataDir>/views/<pipeline>/<view>.ndjson`: a head line with the log's id, then one closing a line.
+ * The closings of one view in `<dataDir>/views/<pipeline>/<view>.ndjson`: a head line with the log's id, then one closing a line;
+ * lines that announce revisions stand between them and have no offset.
  * A line that a crash cut off was never acknowledged and is overwritten. One process at a time (E008_DATA_LOCKED): its owner is
  * the one worker that finalises the view. Throws P001_POSITION_STOP if the file is damaged.
  */
@@ -29,13 +30,7 @@ export async function openFileLog(options: {
     await handle.truncate(Buffer.byteLength(whole))
     const lines = whole.split('\n').slice(0, -1)
     const id = lines.length > 0 ? headOf(lines[0], file) : randomBytes(9).toString('base64url')
-    const log = new FileLog(
-      handle,
-      Buffer.byteLength(whole),
-      id,
-      lines.slice(1).map((line, i) => closingOf(line, view, i, file)),
-      () => lock.release(),
-    )
+    const log = new FileLog(handle, Buffer.byteLength(whole), id, actsOf(lines.slice(1), view, file), () => lock.release())
     if (lines.length === 0) await log.begin()
     return log
   } catch (error) {
@@ -58,13 +53,13 @@ class FileLog implements ClosingLog {
     handle: FileHandle,
     bytes: number,
     readonly id: string,
-    closings: LoggedClosing[],
+    acts: Acts,
     release: () => Promise<void>,
   ) {
     this.#handle = handle
     this.#bytes = bytes
-    this.#closings = closings
-    this.#reached = closings.reduce(reachedWith, NOTHING_REACHED)
+    this.#closings = acts.closings
+    this.#reached = acts.reached
     this.#release = release
   }
 
@@ -88,6 +83,11 @@ class FileLog implements ClosingLog {
     const waiting = this.#waiting
     this.#waiting = []
     for (const wake of waiting) wake()
+  }
+
+  async announce(windowEnds: readonly number[]): Promise<void> {
+    await this.#write(`${JSON.stringify([ANNOUNCED, ...windowEnds])}\n`)
+    this.#reached = { ...this.#reached, revising: windowEnds }
   }
 
   async read(from: number, limit: number): Promise<readonly LoggedClosing[]> {
@@ -143,11 +143,29 @@ function headOf(line: string, file: string): string {
   return head.id
 }
 
+const ANNOUNCED = 'revising'
 const KINDS: readonly string[] = ['close', 'revise', 'final'] satisfies ClosingKind[]
 
-function closingOf(line: string, view: string, offset: number, file: string): LoggedClosing {
-  const row = parsed(line, file)
-  if (!Array.isArray(row) || !KINDS.includes(row[0]) || !row.slice(1).every(Number.isSafeInteger)) throw damaged(file)
-  const [kind, watermark, ...windowEnds] = row as [ClosingKind, number, ...number[]]
-  return { view, kind, watermark, windowEnds, offset }
+interface Acts {
+  readonly closings: LoggedClosing[]
+  readonly reached: Reached
+}
+
+function actsOf(lines: readonly string[], view: string, file: string): Acts {
+  const closings: LoggedClosing[] = []
+  let reached = NOTHING_REACHED
+  for (const line of lines) {
+    const row = parsed(line, file)
+    if (!Array.isArray(row) || !row.slice(1).every(Number.isSafeInteger)) throw damaged(file)
+    const [kind, ...numbers] = row as [unknown, ...number[]]
+    if (kind === ANNOUNCED) reached = { ...reached, revising: numbers }
+    else {
+      if (typeof kind !== 'string' || !KINDS.includes(kind)) throw damaged(file)
+      const [watermark, ...windowEnds] = numbers
+      const closing = { view, kind: kind as ClosingKind, watermark, windowEnds, offset: closings.length }
+      closings.push(closing)
+      reached = reachedWith(reached, closing)
+    }
+  }
+  return { closings, reached }
 }

@@ -62,6 +62,8 @@ export class Finaliser {
   #earliest = Number.POSITIVE_INFINITY
   #wake: (() => void) | null = null
   #changed = false
+  /** Windows whose revision another worker, or this one before a crash, may have written and not told. */
+  #untold: ReadonlySet<number> = new Set()
   #counts = { windows: 0, revisions: 0, late: 0, reopened: 0 }
   #pruned = NEVER
   #dueWindows: DueWindows
@@ -99,7 +101,8 @@ export class Finaliser {
       }
       const store = await retrying(this.#retry(stop.signal), () => this.#o.open(stop.signal))
       try {
-        const { closed, final, watermark } = log.reached
+        const { closed, final, watermark, revising } = log.reached
+        this.#untold = new Set(revising)
         this.#closedTo = closed
         this.#finalTo = final
         this.#watermark = watermark
@@ -179,14 +182,18 @@ export class Finaliser {
       const panes = new Map(totals.map(t => [t.pane, t]))
       const ends = windowEnds(panes.keys(), this.#windows)
 
-      const revised = compare ? await this.#differing(ends, totals, panes, store, signal) : this.#grown(panes)
+      const grown = new Set(compare ? await this.#differing(ends, totals, panes, store, signal) : this.#grown(panes))
+      const revised = ends.filter(end => end <= this.#closedTo && (grown.has(end) || this.#untold.has(end)))
       for (const piece of pieces(revised, panes, this.#windows, MOST_ROWS)) {
+        await log.announce(piece)
         await store.finalise(piece, signal)
         await this.#o.at?.('windows_written')
         await log.append([{ view: view.name, watermark: this.#watermark, windowEnds: piece, kind: 'revise' }])
         this.#counts.revisions += piece.length
         this.#counts.reopened += piece.filter(end => end <= this.#finalTo).length
       }
+
+      this.#untold = new Set()
 
       const finalUpTo = reached - view.lateness
       const close = ends.filter(end => end > this.#closedTo && end <= reached)

@@ -58,6 +58,7 @@ export const NOTHING_REACHED: Reached = {
   closed: Number.NEGATIVE_INFINITY,
   final: Number.NEGATIVE_INFINITY,
   watermark: Number.NEGATIVE_INFINITY,
+  revising: [],
 }
 
 /** How far a log has come with one closing more. */
@@ -67,6 +68,7 @@ export function reachedWith(before: Reached, { kind, watermark, windowEnds }: Cl
     closed: kind === 'close' ? Math.max(before.closed, last) : before.closed,
     final: kind === 'final' ? Math.max(before.final, last) : before.final,
     watermark: Math.max(before.watermark, watermark),
+    revising: kind === 'revise' ? [] : before.revising,
   }
 }
 

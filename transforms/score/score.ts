@@ -69,7 +69,7 @@ type Config = z.output<typeof config>
 export const score = defineTransform({
   name: 'score',
   status: 'beta',
-  since: '0.2.0',
+  since: '0.1.0',
   summary: 'Scores windows or records with detectors and gives anomaly records.',
   description: `A score is the surprise in tens: -log10 of the share of normal windows of the key that look at least as strange; 4 is one in ten
 thousand. What comes out are anomaly records, none, one or several for a window; nothing else passes.

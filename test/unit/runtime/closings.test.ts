@@ -3,7 +3,7 @@ import { systemClock } from '../../../runtime/clock'
 import { silent } from '../../../runtime/events'
 import type { FlowRun } from '../../../runtime/flow'
 import type { PartitionSurvey, Session } from '../../../runtime/plugin'
-import { closingRecords, parseClosing } from '../../../runtime/views/closing_record'
+import { announcement, closingRecords, parseClosing, parseReached } from '../../../runtime/views/closing_record'
 import type { Closing } from '../../../runtime/views/contracts'
 import { IdleLooks } from '../../../runtime/views/elsewhere'
 import { NOTHING_REACHED } from '../../../runtime/views/plan'
@@ -16,32 +16,47 @@ const closing = (kind: Closing['kind'], watermark: number, ...windowEnds: number
   windowEnds,
 })
 
+const parse = (value: Buffer) => {
+  const found = parseClosing('v', value, 'here')
+  if (!found) throw new Error('an announcement')
+  return found
+}
+
 describe('a closing as a record', () => {
   test('is read as it was written, and says how far the view has come with it', () => {
     const closings = [closing('revise', Number.NEGATIVE_INFINITY, 5), closing('close', 10, 10), closing('final', 12, 5, 10)]
     const { values, reached } = closingRecords(closings, 4, NOTHING_REACHED)
-    const read = values.map(v => parseClosing('v', v, 'here'))
+    const read = values.map(v => parse(v))
     expect(read.map(({ view, kind, watermark, windowEnds }) => ({ view, kind, watermark, windowEnds }))).toEqual(closings)
     expect(read.map(r => r.shards)).toEqual([4, 4, 4])
     expect(read.map(r => r.reached)).toEqual([
       NOTHING_REACHED,
-      { closed: 10, final: Number.NEGATIVE_INFINITY, watermark: 10 },
-      { closed: 10, final: 10, watermark: 12 },
+      { closed: 10, final: Number.NEGATIVE_INFINITY, watermark: 10, revising: [] },
+      { closed: 10, final: 10, watermark: 12, revising: [] },
     ])
     expect(reached).toEqual(read[2].reached)
     // whoever takes over goes on from the last record alone
     const [next] = closingRecords([closing('close', 20, 20)], 4, read[2].reached).values
-    expect(parseClosing('v', next, 'here').reached).toEqual({ closed: 20, final: 10, watermark: 20 })
+    expect(parse(next).reached).toEqual({ closed: 20, final: 10, watermark: 20, revising: [] })
+  })
+
+  test('windows that are about to be revised are known to the next finaliser until somebody is told of them', () => {
+    const before = { closed: 20, final: 10, watermark: 25, revising: [15, 20] }
+    const value = announcement(before)
+    expect(parseClosing('v', value, 'here')).toBeNull()
+    expect(parseReached('v', value, 'here')).toEqual(before)
+    expect(closingRecords([closing('close', 30, 30)], 1, before).reached.revising).toEqual([15, 20])
+    expect(closingRecords([closing('revise', 25, 15, 20)], 1, before).reached.revising).toEqual([])
   })
 
   test.each([
     ['no JSON', 'close 10'],
     ['null', 'null'],
-    ['a newer version', '{"v":2,"kind":"close","watermark":1,"ends":[1],"shards":1,"reached":[1,1,1]}'],
-    ['an unknown kind', '{"v":1,"kind":"open","watermark":1,"ends":[1],"shards":1,"reached":[1,1,1]}'],
-    ['no windows', '{"v":1,"kind":"close","watermark":1,"ends":[],"shards":1,"reached":[1,1,1]}'],
-    ['half a window', '{"v":1,"kind":"close","watermark":1,"ends":[1.5],"shards":1,"reached":[1,1,1]}'],
-    ['no shards', '{"v":1,"kind":"close","watermark":1,"ends":[1],"shards":0,"reached":[1,1,1]}'],
+    ['a newer version', '{"v":2,"kind":"close","watermark":1,"ends":[1],"shards":1,"reached":[1,1,1],"revising":[]}'],
+    ['an unknown kind', '{"v":1,"kind":"open","watermark":1,"ends":[1],"shards":1,"reached":[1,1,1],"revising":[]}'],
+    ['no windows', '{"v":1,"kind":"close","watermark":1,"ends":[],"shards":1,"reached":[1,1,1],"revising":[]}'],
+    ['half a window', '{"v":1,"kind":"close","watermark":1,"ends":[1.5],"shards":1,"reached":[1,1,1],"revising":[]}'],
+    ['no shards', '{"v":1,"kind":"close","watermark":1,"ends":[1],"shards":0,"reached":[1,1,1],"revising":[]}'],
   ])('%s is refused with the place where it stands', (_, text) => {
     expect(() => parseClosing('v', Buffer.from(text), 'topic/0 offset 7')).toThrow(
       expect.objectContaining({ code: 'P001_POSITION_STOP', message: expect.stringContaining('topic/0 offset 7') }),

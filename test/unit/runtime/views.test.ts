@@ -205,4 +205,20 @@ describe('with a log on disk', () => {
     expect(later.counts).toEqual({ windows: 0, revisions: 5, late: 0, reopened: 5 })
     expect(later.closings.slice(first.closings.length)).toEqual(['revise 4,5,6,7,8'])
   })
+
+  test('a revision that was written before a crash and that nobody was told of is told by the next, once', async () => {
+    const panes = new Panes()
+    const first = await run(panes, async tell => {
+      for (let m = 0; m < 10; m++) await tell(m * MINUTE, m * MINUTE)
+    })
+    panes.add(3 * MINUTE)
+    const log = await open()
+    const ends = [4, 5, 6, 7, 8].map(m => m * MINUTE)
+    await log.announce(ends)
+    await panes.finalise(ends)
+    await log.close()
+    const later = await run(panes, async () => {})
+    expect(later.closings.slice(first.closings.length)).toEqual(['revise 4,5,6,7,8'])
+    expect((await run(panes, async () => {})).closings).toEqual(later.closings)
+  })
 })

@@ -28,7 +28,7 @@ const config = z.strictObject({
 export const ewma = defineDetector({
   name: 'ewma',
   status: 'beta',
-  since: '0.2.0',
+  since: '0.1.0',
   summary: 'Distance from an exponentially weighted mean, in standard deviations.',
   description:
     'Keeps a mean and a variance of each feature and key, with weights that halve every `half_life` windows (West 1979), and gives ' +

@@ -33,7 +33,7 @@ const config = z.strictObject({
 export const novelty = defineDetector({
   name: 'novelty',
   status: 'beta',
-  since: '0.2.0',
+  since: '0.1.0',
   summary: 'What was never seen: values out of range, against the season, or of an unknown shape.',
   description:
     'Adds up three parts, for the strangest feature. Record: how far the value lies outside of all that was seen, in tenths of that ' +

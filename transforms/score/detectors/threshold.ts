@@ -32,7 +32,7 @@ const config = z
 export const threshold = defineDetector({
   name: 'threshold',
   status: 'beta',
-  since: '0.2.0',
+  since: '0.1.0',
   summary: 'A rule: an alarm where an expression holds.',
   description:
     'An expression over the columns of a window or record, without memory and without warm-up. `if` alone gives an alarm wherever it ' +

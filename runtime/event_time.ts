@@ -5,8 +5,10 @@ import { HEAP, type Memory } from './memory'
 import { partitionKey } from './origin'
 import type { EventTimeOptions } from './plugin'
 import { fieldIndex, type Schema, TICKS_PER_MS } from './schema'
-import { stripes } from './stripes'
+import { STRIPE, stripes } from './stripes'
 import { takeBatch } from './take'
+
+const MS_PER_DAY = 86_400_000
 
 /** A dense batch with its event times judged: rows too far ahead are rejected. */
 export interface Timed {
@@ -28,6 +30,8 @@ export class EventTime {
   readonly #index: number
   readonly #ticks: number
   readonly #maxAhead: number | null
+  /** Of one stripe. */
+  readonly #times = new Float64Array(STRIPE)
 
   constructor(schema: Schema, options: EventTimeOptions) {
     this.#index = fieldIndex(schema, options.column)
@@ -47,17 +51,17 @@ export class EventTime {
 
   /** `watermarks`: per partition key, before this batch. */
   judge(batch: Batch, watermarks: ReadonlyMap<string, number>, plugin: string, memory: Memory = HEAP): Timed {
-    const times = this.#milliseconds(batch.columns[this.#index], batch.length, memory)
-    const { judged, dense } = this.#rejectAhead(batch, times, plugin)
-    const kept = dense ?? times
+    const judged = this.#rejectAhead(batch, plugin)
     const { range } = judged.rows
     const keys = judged.origin.ranges.map(partitionKey)
     const largest = Float64Array.from(keys, k => watermarks.get(k) ?? Number.NEGATIVE_INFINITY)
     const { length } = judged
     const behind = memory.float64(length)
     let earliest = Number.POSITIVE_INFINITY
+    const column = judged.columns[this.#index]
     stripes(length, (from, to) => {
-      earliest = Math.min(earliest, fillBehind(kept, range, largest, behind, from, to))
+      const times = this.#milliseconds(column, from, to)
+      earliest = Math.min(earliest, fillBehind(times, range, largest, behind, from, to))
     })
     const after = new Map(watermarks)
     keys.forEach((key, i) => {
@@ -66,49 +70,55 @@ export class EventTime {
     return { batch: judged, behind, watermarks: after, earliest: Number.isFinite(earliest) ? earliest : null }
   }
 
-  /** Whole milliseconds since 1970, rounded down. */
-  #milliseconds(column: Column, length: number, memory: Memory): Float64Array {
-    const out = memory.float64(length)
-    if (column instanceof I64Column) {
-      stripes(length, (from, to) => fillMilliseconds(column.halves, this.#ticks, out, from, to))
-    } else if (column instanceof I32Column) {
-      for (let i = 0; i < length; i++) out[i] = column.values[i] * 86_400_000
-    }
+  /** Whole milliseconds since 1970, rounded down, of the rows of one stripe; overwritten by the next call. */
+  #milliseconds(column: Column, from: number, to: number): Float64Array {
+    const out = this.#times
+    if (column instanceof I64Column) fillMilliseconds(column.halves, this.#ticks, out, from, to)
+    else if (column instanceof I32Column) for (let i = from; i < to; i++) out[i - from] = column.values[i] * MS_PER_DAY
     return out
   }
 
-  #rejectAhead(batch: Batch, times: Float64Array, plugin: string): { judged: Batch; dense: Float64Array | null } {
+  #rejectAhead(batch: Batch, plugin: string): Batch {
     const max = this.#maxAhead
-    if (max === null) return { judged: batch, dense: null }
+    if (max === null) return batch
+    const column = batch.columns[this.#index]
     const { timestamp } = batch.rows
-    const late: number[] = []
-    stripes(batch.length, (from, to) => findAhead(times, timestamp, max, late, from, to))
-    if (late.length === 0) return { judged: batch, dense: null }
-    const rejected: Rejection[] = late.map(row => ({
+    const ahead = new Map<number, number>()
+    stripes(batch.length, (from, to) => findAhead(this.#milliseconds(column, from, to), timestamp, max, ahead, from, to))
+    if (ahead.size === 0) return batch
+    const rejected: Rejection[] = [...ahead].map(([row, time]) => ({
       stage: 'event_time',
       plugin,
       error: new ConnectError(
         'D009_TOO_FAR_AHEAD',
-        `the event time ${new Date(times[row]).toISOString()} is ${Math.round((times[row] - timestamp[row]) / 1000)} s after the record's own timestamp`,
+        `the event time ${new Date(time).toISOString()} is ${Math.round((time - timestamp[row]) / 1000)} s after the record's own timestamp`,
         { stage: 'event_time' },
       ),
       record: batch.raw(row),
     }))
-    const gone = new Set(late)
-    const selection = Int32Array.from(Array.from({ length: batch.length }, (_, i) => i).filter(i => !gone.has(i)))
-    const judged = takeBatch({ ...batch, selection, rejected: [...batch.rejected, ...rejected] })
-    return { judged, dense: Float64Array.from(selection, row => times[row]) }
+    const selection = Int32Array.from(Array.from({ length: batch.length }, (_, i) => i).filter(i => !ahead.has(i)))
+    return takeBatch({ ...batch, selection, rejected: [...batch.rejected, ...rejected] })
   }
 }
 
 function fillMilliseconds(halves: Int32Array, perMs: number, out: Float64Array, from: number, to: number): void {
-  for (let i = from; i < to; i++) out[i] = halves[2 * i + 1] * 4294967296 + (halves[2 * i] >>> 0)
+  for (let i = from; i < to; i++) out[i - from] = halves[2 * i + 1] * 4294967296 + (halves[2 * i] >>> 0)
   // in milliseconds already, as most are: nothing to do
-  if (perMs !== 1) for (let i = from; i < to; i++) out[i] = Math.floor(out[i] / perMs)
+  if (perMs !== 1) for (let i = 0; i < to - from; i++) out[i] = Math.floor(out[i] / perMs)
 }
 
-function findAhead(times: Float64Array, recorded: Float64Array, max: number, found: number[], from: number, to: number): void {
-  for (let i = from; i < to; i++) if (recorded[i] >= 0 && times[i] - recorded[i] > max) found.push(i)
+/** Notes row and time of those further than `max` after their record's own timestamp. */
+function findAhead(
+  times: Float64Array,
+  recorded: Float64Array,
+  max: number,
+  found: Map<number, number>,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    if (recorded[i] >= 0 && times[i - from] - recorded[i] > max) found.set(i, times[i - from])
+  }
 }
 
 /** Moves `largest` (per range) along the rows and writes how far each lies behind it. Returns the smallest time. */
@@ -123,7 +133,7 @@ function fillBehind(
   let earliest = Number.POSITIVE_INFINITY
   for (let i = from; i < to; i++) {
     const r = range[i]
-    const t = times[i]
+    const t = times[i - from]
     const top = largest[r]
     if (t < earliest) earliest = t
     if (t > top) largest[r] = t

@@ -26,12 +26,12 @@ export class BlockBuilder {
   readonly #buffer: Buffer
   readonly #memory: Memory
   #capacity: number
-  #keyStart: Int32Array
-  #keyEnd: Int32Array
+  /** Made for the first record that has a key: most topics have keys in all records or in none. */
+  #keys: Positions | null = null
   #valueStart: Int32Array
   #valueEnd: Int32Array
-  #headersStart: Int32Array
-  #headersEnd: Int32Array
+  /** Made for the first record that has headers. */
+  #headers: Positions | null = null
   #offset: Float64Array
   #timestamp: Float64Array
 
@@ -40,12 +40,8 @@ export class BlockBuilder {
     this.#buffer = buffer
     this.#memory = memory
     this.#capacity = capacity
-    this.#keyStart = memory.int32(capacity)
-    this.#keyEnd = memory.int32(capacity)
     this.#valueStart = memory.int32(capacity)
     this.#valueEnd = memory.int32(capacity)
-    this.#headersStart = memory.int32(capacity)
-    this.#headersEnd = memory.int32(capacity)
     this.#offset = memory.float64(capacity)
     this.#timestamp = memory.float64(capacity)
   }
@@ -58,12 +54,8 @@ export class BlockBuilder {
     // a sum in either case: a choice between two numbers would make an object for every row
     const appended = span.appendTime !== null
     const firstTimestamp = span.appendTime ?? span.firstTimestamp
-    const keyStart = this.#keyStart
-    const keyEnd = this.#keyEnd
     const valueStart = this.#valueStart
     const valueEnd = this.#valueEnd
-    const headersStart = this.#headersStart
-    const headersEnd = this.#headersEnd
     const offsets = this.#offset
     const timestamps = this.#timestamp
     let n = this.count
@@ -84,12 +76,10 @@ export class BlockBuilder {
       if (valueLength > 0) at += valueLength
       if (at >= stop) throw new Error(`the value of record ${i} runs past it`)
       if (offset >= from) {
-        keyStart[n] = keyLength < 0 ? -1 : key
-        keyEnd[n] = keyLength < 0 ? -1 : key + keyLength
+        if (keyLength >= 0) place((this.#keys ??= this.#none()), n, key, key + keyLength)
         valueStart[n] = valueLength < 0 ? -1 : value
         valueEnd[n] = valueLength < 0 ? -1 : value + valueLength
-        headersStart[n] = b[at] === 0 ? stop : at
-        headersEnd[n] = stop
+        if (b[at] !== 0) place((this.#headers ??= this.#none()), n, at, stop)
         offsets[n] = offset
         timestamps[n] = firstTimestamp + (appended ? 0 : delta)
         n++
@@ -100,20 +90,28 @@ export class BlockBuilder {
   }
 
   finish({ topic, partition }: TopicPartition): RecordBlock {
+    const keys = this.#keys ?? nothing(this.count)
+    const headers = this.#headers ?? nothing(this.count)
     return {
       topic,
       partition,
       count: this.count,
       buffer: this.#buffer,
-      keyStart: this.#keyStart,
-      keyEnd: this.#keyEnd,
+      keyStart: keys.start,
+      keyEnd: keys.end,
       valueStart: this.#valueStart,
       valueEnd: this.#valueEnd,
-      headersStart: this.#headersStart,
-      headersEnd: this.#headersEnd,
+      headersStart: headers.start,
+      headersEnd: headers.end,
       offset: this.#offset,
       timestamp: this.#timestamp,
     }
+  }
+
+  /** Positions of a part that no record has had so far. */
+  #none(): Positions {
+    const make = (): Int32Array => this.#memory.int32(this.#capacity).fill(-1)
+    return { start: make(), end: make() }
   }
 
   #grow(least: number): void {
@@ -128,15 +126,39 @@ export class BlockBuilder {
       next.set(old)
       return next
     }
-    this.#keyStart = int32(this.#keyStart)
-    this.#keyEnd = int32(this.#keyEnd)
+    const positions = (old: Positions | null): Positions | null => {
+      if (!old) return null
+      const next = this.#none()
+      next.start.set(old.start)
+      next.end.set(old.end)
+      return next
+    }
+    this.#keys = positions(this.#keys)
     this.#valueStart = int32(this.#valueStart)
     this.#valueEnd = int32(this.#valueEnd)
-    this.#headersStart = int32(this.#headersStart)
-    this.#headersEnd = int32(this.#headersEnd)
+    this.#headers = positions(this.#headers)
     this.#offset = float64(this.#offset)
     this.#timestamp = float64(this.#timestamp)
   }
+}
+
+/** Where a part of each record lies; -1 where it has none. */
+interface Positions {
+  readonly start: Int32Array
+  readonly end: Int32Array
+}
+
+function place({ start, end }: Positions, row: number, from: number, to: number): void {
+  start[row] = from
+  end[row] = to
+}
+
+let absent = new Int32Array(0)
+
+/** For `count` records none of which has the part; shared by all blocks. */
+function nothing(count: number): Positions {
+  if (absent.length < count) absent = new Int32Array(Math.max(count, absent.length * 2)).fill(-1)
+  return { start: absent, end: absent }
 }
 
 /** Where the next varint is read. One variable of the module instead of a cursor object: it halves the time of the walk. */

@@ -9,14 +9,11 @@ interface FeedPartition extends TopicPartition {
   /** Next offset to fetch; null until the engine says where to begin. */
   next: number | null
   paused: boolean
-  /** Bytes delivered and not yet polled. */
-  bytes: number
 }
 
 /**
- * What one lane has fetched and the engine has not polled yet. It bounds itself: a partition that has `limit` bytes waiting is
- * not fetched until they are polled. Each partition stands for itself, because a replay waits for the slowest of its partitions:
- * a full one must never hold back another.
+ * What one lane has fetched and the engine has not polled yet. It bounds itself: while `limit` bytes wait, nothing more is fetched
+ * for the lane until the engine takes them, and it takes all at once.
  */
 export class LaneFeed {
   readonly partitions: readonly TopicPartition[]
@@ -27,6 +24,8 @@ export class LaneFeed {
   /** Rings when a partition may be fetched again. */
   readonly #wanted: Bell
   #chunks: Chunk[] = []
+  /** Of the chunks that wait. */
+  #bytes = 0
 
   constructor(options: { partitions: readonly TopicPartition[]; limit: number; over: AbortSignal; wanted: Bell }) {
     this.partitions = options.partitions
@@ -34,7 +33,7 @@ export class LaneFeed {
     this.#over = options.over
     this.#wanted = options.wanted
     this.#partitions = new Map(
-      options.partitions.map(p => [partitionKey(p), { ...p, key: partitionKey(p), next: null, paused: false, bytes: 0 }]),
+      options.partitions.map(p => [partitionKey(p), { ...p, key: partitionKey(p), next: null, paused: false }]),
     )
   }
 
@@ -52,7 +51,7 @@ export class LaneFeed {
   /** Next offset to fetch, or null while nothing of this partition is wanted. */
   position(partition: TopicPartition): number | null {
     const p = this.#partitions.get(partitionKey(partition))
-    return !p || p.paused || p.bytes >= this.#limit ? null : p.next
+    return !p || p.paused || this.#bytes >= this.#limit ? null : p.next
   }
 
   /** Null, or why the records of this partition cannot be read any further. */
@@ -66,7 +65,7 @@ export class LaneFeed {
         return new ConnectError('K002_OFFSET_JUMP', `${p.key}: expected offset ${p.next}, got ${chunk.from}`, { stage: 'read' })
       }
       p.next = chunk.next
-      p.bytes += chunk.bytes
+      this.#bytes += chunk.bytes
       this.#chunks.push(chunk)
     }
     if (chunks.length > 0) this.#arrived.ring()
@@ -99,7 +98,7 @@ export class LaneFeed {
   #drain(): readonly Chunk[] {
     const chunks = this.#chunks
     this.#chunks = []
-    for (const p of this.#partitions.values()) p.bytes = 0
+    this.#bytes = 0
     this.#wanted.ring()
     return chunks
   }

@@ -20,7 +20,7 @@ export interface SessionOptions {
   /** Topics of the flow. */
   readonly topics: readonly string[]
   readonly lanes: number
-  /** Bytes a partition may have waiting. */
+  /** Bytes a lane may have waiting. */
   readonly limit: number
   readonly start: 'earliest' | 'latest'
   readonly clusterName: string

@@ -1,7 +1,7 @@
 import type { RecordBlock } from '../../../runtime/batch'
 import { type Column, createColumn } from '../../../runtime/column'
 import { ConnectError, type ErrorCode } from '../../../runtime/errors'
-import type { Memory } from '../../../runtime/memory'
+import { HEAP, type Memory } from '../../../runtime/memory'
 import type { Decoder } from '../../../runtime/plugin'
 import type { Schema } from '../../../runtime/schema'
 import { STRIPE, stripes } from '../../../runtime/stripes'
@@ -46,8 +46,8 @@ export class AvroDecoder implements Decoder {
   readonly slow: Record<string, number> = {}
   readonly #options: DecoderOptions
   readonly #plans = new Map<number, Plan>()
-  #pos = new Int32Array(0)
-  #ids = new Int32Array(0)
+  #pos: Int32Array = new Int32Array(0)
+  #ids: Int32Array = new Int32Array(0)
 
   constructor(options: DecoderOptions) {
     this.#options = options
@@ -65,9 +65,10 @@ export class AvroDecoder implements Decoder {
     const { count, buffer } = block
     const starts = part === 'key' ? block.keyStart : block.valueStart
     const ends = part === 'key' ? block.keyEnd : block.valueEnd
+    const { memory = HEAP } = this.#options
     if (this.#pos.length < count) {
-      this.#pos = new Int32Array(count)
-      this.#ids = new Int32Array(count)
+      this.#pos = memory.int32(count)
+      this.#ids = memory.int32(count)
     }
     const seen = new Set<number>()
     stripes(count, (from, to) => readHeaders(buffer, starts, ends, this.#pos, this.#ids, from, to, seen))

@@ -11,9 +11,12 @@ import { produce, register, type Truth } from './truth'
 export interface EndToEndOptions {
   readonly rows: number
   readonly partitions: number
+  /** How often each contender runs, in turns, each time into a new table; odd. */
+  readonly runs: number
   readonly only?: string
 }
 
+/** Medians of the runs; CPU in microseconds a row. */
 export interface Figure {
   readonly name: string
   readonly rows: number
@@ -21,7 +24,11 @@ export interface Figure {
   readonly us_per_row: { readonly worker: number | null; readonly clickhouse: number; readonly broker: number }
   readonly startup_cpu_s: number | null
   readonly rss_mb: number | null
+  /** The worker's CPU in each run, in order: the first one finds a machine whose memory is cold. */
+  readonly worker_runs: readonly (number | null)[]
 }
+
+type Run = Omit<Figure, 'worker_runs'>
 
 const TOPIC = 'metrics'
 const DATABASE = 'bench'
@@ -52,12 +59,16 @@ export async function endToEnd(
     const schemaId = await register(address(services, 'schema_registry'), TOPIC)
     say(`producing ${options.rows} records into ${options.partitions} partitions`)
     const truth = await produce(address(services, 'kafka'), TOPIC, options.partitions, options.rows, schemaId)
-    const contenders: readonly Contender[] = [ours(dir, services), handwritten(services, store), kafkaEngine(services, store)]
-    for (const contender of contenders) {
-      if (options.only !== undefined && contender.name !== options.only) continue
-      say(`running ${contender.name}`)
-      print(await measure(contender, services, store, truth))
+    const all: readonly Contender[] = [ours(dir, services), handwritten(services, store), kafkaEngine(services, store)]
+    const contenders = all.filter(c => options.only === undefined || c.name === options.only)
+    const found = new Map<string, Run[]>(contenders.map(c => [c.name, []]))
+    for (let turn = 0; turn < options.runs; turn++) {
+      for (const contender of contenders) {
+        say(`running ${contender.name}, ${turn + 1} of ${options.runs}`)
+        found.get(contender.name)?.push(await measure(contender, turn, services, store, truth))
+      }
     }
+    for (const runs of found.values()) print(middle(runs))
   } finally {
     await store.close()
     await services.stop()
@@ -65,25 +76,54 @@ export async function endToEnd(
   }
 }
 
-interface Contender {
-  readonly name: string
-  readonly table: string
-  /** Starts reading; `rows` 0: nothing is left to read, only to start and stop. Resolves with what its own process used. */
-  run(rows: number): Promise<{ readonly cpu: number; readonly rss: number } | null>
+/** Per figure the median of the runs. */
+function middle(runs: readonly Run[]): Figure {
+  const median = (of: (run: Run) => number): number => {
+    const sorted = runs.map(of).sort((a, b) => a - b)
+    return sorted[Math.floor(sorted.length / 2)]
+  }
+  const orNull = (of: (run: Run) => number | null): number | null =>
+    of(runs[0]) === null ? null : median(run => of(run) ?? Number.NaN)
+  return {
+    name: runs[0].name,
+    rows: runs[0].rows,
+    rows_per_s: median(r => r.rows_per_s),
+    us_per_row: {
+      worker: orNull(r => r.us_per_row.worker),
+      clickhouse: median(r => r.us_per_row.clickhouse),
+      broker: median(r => r.us_per_row.broker),
+    },
+    startup_cpu_s: orNull(r => r.startup_cpu_s),
+    rss_mb: orNull(r => r.rss_mb),
+    worker_runs: runs.map(r => r.us_per_row.worker),
+  }
 }
 
-async function measure(contender: Contender, services: RunningServices, store: Store, truth: Truth): Promise<Figure> {
+interface Contender {
+  readonly name: string
+  /** Start of its tables' names; the number of the turn follows. */
+  readonly table: string
+  /**
+   * Starts reading; `rows` 0: nothing is left to read, only to start and stop. Resolves with what its own process used. Each turn
+   * begins at the start of the topic.
+   */
+  run(rows: number, turn: number): Promise<{ readonly cpu: number; readonly rss: number } | null>
+}
+
+async function measure(contender: Contender, turn: number, services: RunningServices, store: Store, truth: Truth): Promise<Run> {
   const pids = { clickhouse: services.pids.clickhouse ?? 0, broker: services.pids.kafka ?? 0 }
   const before = { clickhouse: cpuSeconds(pids.clickhouse) ?? 0, broker: cpuSeconds(pids.broker) ?? 0 }
   const started = performance.now()
-  const worker = await contender.run(truth.rows)
+  const worker = await contender.run(truth.rows, turn)
   const seconds = (performance.now() - started) / 1000
   const used = {
     clickhouse: (cpuSeconds(pids.clickhouse) ?? 0) - before.clickhouse,
     broker: (cpuSeconds(pids.broker) ?? 0) - before.broker,
   }
-  await check(contender, store, truth)
-  const idle = worker ? await contender.run(0) : null
+  await check(`${contender.table}${turn}`, store, truth)
+  const idle = worker ? await contender.run(0, turn) : null
+  // its merges would count for whoever comes next
+  await store.command(`DROP TABLE ${DATABASE}.${contender.table}${turn} SYNC`)
   const perRow = (s: number): number => Math.round((s / truth.rows) * 1e9) / 1000
   return {
     name: contender.name,
@@ -99,7 +139,7 @@ async function measure(contender: Contender, services: RunningServices, store: S
   }
 }
 
-async function check({ name, table }: Contender, store: Store, truth: Truth): Promise<void> {
+async function check(table: string, store: Store, truth: Truth): Promise<void> {
   const [row] = await store.query(
     `SELECT count() AS rows, uniqExact(id) AS ids, sum(cpu) AS cpu, sum(status) AS status, countIf(note IS NOT NULL) AS notes FROM ${DATABASE}.${table}`,
   )
@@ -107,16 +147,13 @@ async function check({ name, table }: Contender, store: Store, truth: Truth): Pr
   const expected = { rows: truth.rows, ids: truth.rows, status: truth.status, notes: truth.notes }
   const close = Math.abs(Number(row.cpu) - truth.cpu) <= 1e-9 * truth.cpu
   if (JSON.stringify(found) !== JSON.stringify(expected) || !close) {
-    throw new Error(
-      `${name}: the table shows ${JSON.stringify(row)}, expected ${JSON.stringify({ ...expected, cpu: truth.cpu })}`,
-    )
+    throw new Error(`${table} shows ${JSON.stringify(row)}, expected ${JSON.stringify({ ...expected, cpu: truth.cpu })}`)
   }
 }
 
 function ours(dir: string, services: RunningServices): Contender {
-  const file = path.join(dir, 'bench.yaml')
-  const pipeline = {
-    name: 'bench',
+  const pipeline = (turn: number): object => ({
+    name: `bench${turn}`,
     connections: {
       kafka: { brokers: address(services, 'kafka'), schema_registry: address(services, 'schema_registry') },
       clickhouse: { url: address(services, 'clickhouse'), database: DATABASE },
@@ -124,17 +161,18 @@ function ours(dir: string, services: RunningServices): Contender {
     flows: {
       ingest: {
         source: { type: 'kafka', topics: [TOPIC], value: 'avro' },
-        sink: { type: 'clickhouse', table: 'ours', time: 'ts', order_by: ['device', 'ts'] },
+        sink: { type: 'clickhouse', table: `ours${turn}`, time: 'ts', order_by: ['device', 'ts'] },
       },
     },
-  }
-  // JSON is YAML
-  writeFileSync(file, JSON.stringify(pipeline))
+  })
   return {
     name: 'olap-connect',
     table: 'ours',
-    run: () =>
-      child([
+    run(_rows, turn) {
+      const file = path.join(dir, `bench${turn}.yaml`)
+      // JSON is YAML
+      writeFileSync(file, JSON.stringify(pipeline(turn)))
+      return child([
         'dist/cli/main.js',
         'run',
         file,
@@ -146,7 +184,8 @@ function ours(dir: string, services: RunningServices): Contender {
         'warn',
         '--data',
         dir,
-      ]),
+      ])
+    },
   }
 }
 
@@ -154,16 +193,16 @@ function handwritten(services: RunningServices, store: Store): Contender {
   return {
     name: 'kafkajs + avsc + JSONEachRow',
     table: 'handwritten',
-    async run(rows) {
+    async run(rows, turn) {
       await store.command(
-        `CREATE TABLE IF NOT EXISTS ${DATABASE}.handwritten (${COLUMNS}) ENGINE = MergeTree ORDER BY (device, ts)`,
+        `CREATE TABLE IF NOT EXISTS ${DATABASE}.handwritten${turn} (${COLUMNS}) ENGINE = MergeTree ORDER BY (device, ts)`,
       )
       const args = [
         address(services, 'kafka'),
         TOPIC,
-        'handwritten',
+        `handwritten${turn}`,
         address(services, 'clickhouse'),
-        `${DATABASE}.handwritten`,
+        `${DATABASE}.handwritten${turn}`,
         String(rows),
       ]
       return child(['dist/bench/baselines/handwritten.js', ...args])
@@ -175,17 +214,18 @@ function kafkaEngine(services: RunningServices, store: Store): Contender {
   return {
     name: "ClickHouse's Kafka engine",
     table: 'engine',
-    async run(rows) {
-      await store.command(`CREATE TABLE ${DATABASE}.engine (${COLUMNS}) ENGINE = MergeTree ORDER BY (device, ts)`)
+    async run(rows, turn) {
+      const table = `${DATABASE}.engine${turn}`
+      await store.command(`CREATE TABLE ${table} (${COLUMNS}) ENGINE = MergeTree ORDER BY (device, ts)`)
       await store.command(
-        `CREATE TABLE ${DATABASE}.queue (${COLUMNS}) ENGINE = Kafka SETTINGS kafka_broker_list = '${address(services, 'kafka')}', kafka_topic_list = '${TOPIC}', kafka_group_name = 'engine', kafka_format = 'AvroConfluent', format_avro_schema_registry_url = '${address(services, 'schema_registry')}', kafka_max_block_size = 65536, kafka_flush_interval_ms = 500`,
+        `CREATE TABLE ${DATABASE}.queue (${COLUMNS}) ENGINE = Kafka SETTINGS kafka_broker_list = '${address(services, 'kafka')}', kafka_topic_list = '${TOPIC}', kafka_group_name = 'engine${turn}', kafka_format = 'AvroConfluent', format_avro_schema_registry_url = '${address(services, 'schema_registry')}', kafka_max_block_size = 65536, kafka_flush_interval_ms = 500`,
       )
-      await store.command(`CREATE MATERIALIZED VIEW ${DATABASE}.carry TO ${DATABASE}.engine AS SELECT * FROM ${DATABASE}.queue`)
+      await store.command(`CREATE MATERIALIZED VIEW ${DATABASE}.carry TO ${table} AS SELECT * FROM ${DATABASE}.queue`)
       const deadline = performance.now() + 600_000
       for (let count = 0; count < rows; ) {
         if (performance.now() > deadline) throw new Error(`the Kafka engine read ${count} of ${rows} rows in ten minutes`)
         await new Promise(resolve => setTimeout(resolve, 50))
-        const [row] = await store.query(`SELECT count() AS n FROM ${DATABASE}.engine`)
+        const [row] = await store.query(`SELECT count() AS n FROM ${table}`)
         count = Number(row.n)
       }
       await store.command(`DROP TABLE ${DATABASE}.carry SYNC`)

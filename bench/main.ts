@@ -3,13 +3,14 @@ import { endToEnd } from './end_to_end'
 import { finalise } from './finalise'
 import { latency } from './latency'
 
-/** `npm run bench -- NAME [--rows N] [--partitions N] [--only CONTENDER] [--keys N,N] [--rate N] [--seconds N] [--json]` */
+/** `npm run bench -- NAME [--rows N] [--partitions N] [--runs N] [--only CONTENDER] [--keys N,N] [--rate N] [--seconds N] [--json]` */
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       rows: { type: 'string', default: '3000000' },
       partitions: { type: 'string', default: '12' },
+      runs: { type: 'string', default: '3' },
       only: { type: 'string' },
       rate: { type: 'string', default: '20000' },
       seconds: { type: 'string', default: '60' },
@@ -22,7 +23,11 @@ async function main(): Promise<void> {
   const print = (value: object): void =>
     void process.stdout.write(values.json ? `${JSON.stringify(value)}\n` : `${JSON.stringify(value, null, 2)}\n`)
   if (name === 'end-to-end')
-    await endToEnd({ rows: Number(values.rows), partitions: Number(values.partitions), only: values.only }, print, say)
+    await endToEnd(
+      { rows: Number(values.rows), partitions: Number(values.partitions), runs: Number(values.runs), only: values.only },
+      print,
+      say,
+    )
   else if (name === 'finalise') await finalise({ keys: values.keys.split(',').map(Number) }, print, say)
   else if (name === 'latency') {
     const { rate, seconds, partitions } = values

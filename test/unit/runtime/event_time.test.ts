@@ -3,6 +3,7 @@ import type { Batch } from '../../../runtime/batch'
 import { createColumn, type I64Column } from '../../../runtime/column'
 import { EventTime } from '../../../runtime/event_time'
 import { field, type Schema, timestamp } from '../../../runtime/schema'
+import { STRIPE } from '../../../runtime/stripes'
 
 const schema: Schema = { fields: [field('ts', timestamp('ms'))] }
 
@@ -53,6 +54,26 @@ test('_behind depends on the log alone: the same however the stream is cut into 
     }),
     { numRuns: 200, seed: 3 },
   )
+})
+
+test('a batch of several stripes is judged like its rows one by one', () => {
+  const time = new EventTime(schema, { column: 'ts', maxAhead: 50_000 })
+  // every 1,000th row lies too far ahead, so that those after it change their places
+  const rows = Array.from({ length: 3 * STRIPE + 5 }, (_, i) => {
+    const recorded = 1_700_000_000_000 + i * 10
+    return [i % 3, i % 1000 === 999 ? recorded + 60_000 : recorded - ((i * 7919) % 30_000), recorded] as const
+  })
+  const kept = rows.filter(([, t, recorded]) => t - recorded <= 50_000)
+  const largest = [0, 0, 0]
+  const expected = kept.map(([p, t]) => {
+    largest[p] = Math.max(largest[p], t)
+    return largest[p] - t
+  })
+  const { batch: judged, behind, earliest } = time.judge(batch(rows), new Map(), 'sink')
+  expect([...(behind ?? [])]).toEqual(expected)
+  expect(earliest).toBe(Math.min(...kept.map(r => r[1])))
+  expect(judged.rejected.map(r => r.record.offset)).toEqual(rows.flatMap((_, i) => (i % 1000 === 999 ? [i] : [])))
+  expect(judged.rejected[0].error.message).toContain(new Date(rows[999][1]).toISOString())
 })
 
 test('a row too far ahead of its own record is rejected and moves no watermark; a record without a timestamp is not judged', () => {

@@ -110,6 +110,22 @@ test('uncompressed batches become one block over the fetched bytes', () => {
   expect(chunks[0].block?.kind === 'records' && chunks[0].block.buffer === set).toBe(true)
 })
 
+test('a key or headers of a late record stay its own, however many records had none before', () => {
+  const bare = { key: null, headers: [] }
+  const named: OutgoingRecord['headers'] = [['h', Buffer.from('x')]]
+  // the small batch first: its size makes the arrays too short for what follows
+  const set = Buffer.concat([
+    batch(0, 1, 'none', { ...bare, value: Buffer.alloc(4000) }),
+    batch(1, 30, 'none', bare),
+    batch(31, 2, 'none', { headers: named }),
+    batch(33, 40, 'none', bare),
+  ])
+  const records = recordsOf(readRecordSet(setOf(set)).chunks)
+  expect(records.map(r => r.key && String(r.key))).toEqual(upTo(0, 73).map(i => (i === 31 || i === 32 ? `k${i}` : null)))
+  expect(records.filter(r => r.headers.length > 0).map(r => r.offset)).toEqual([31, 32])
+  expect(records.map(r => r.offset)).toEqual(upTo(0, 73))
+})
+
 test.each(['none', 'gzip'] as const)('records before the wanted offset are left out, %s', codec => {
   const { chunks } = readRecordSet(setOf(Buffer.concat([batch(0, 5, codec), batch(5, 5, codec)]), { fetchOffset: 3 }))
   expect(chunks[0].from).toBe(3)

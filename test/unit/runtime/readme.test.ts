@@ -15,8 +15,13 @@ const names = (cell: string): readonly string[] => [...cell.matchAll(/`([^`]+)`/
 const isFile = (name: string): boolean => name.endsWith('.ts')
 const located = (file: string): string => path.join(root, file.includes('/') ? file : `runtime/${file}`)
 
-test.each(rows('The path of one record'))('%s', row => {
-  const where = row.split(' | ')[1]
+const steps = section('The path of one record')
+  .split('\n\n')
+  .filter(block => block.startsWith('- **'))
+  .flatMap(block => block.replace(/\n {2}/g, ' ').split('\n'))
+
+test.each(steps)('%s', step => {
+  const where = step.split('**: ')[1]
   expect(names(where).filter(isFile)).not.toHaveLength(0)
   // every name belongs to the last file before it
   let file = ''

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { loadPipeline, readPluginList } from '../config/load'
-import { formatWarning, type Problem, type Warning } from '../config/problem'
+import { formatWarning, type Problem, problemOf, type Warning } from '../config/problem'
 import { createScrubber } from '../config/secrets'
-import { ConnectError, ERRORS } from '../runtime/errors'
+import { ConnectError } from '../runtime/errors'
 import type { Registry } from '../runtime/registry'
 import type { PipelineSpec } from '../runtime/spec'
 import { checkStages } from '../runtime/stages'
@@ -18,21 +18,33 @@ export interface LoadedFiles {
   readonly warnings: readonly Warning[]
 }
 
-/** Loads pipeline files and folders (every `*.yaml` and `*.yml` in them, by name). Throws InvalidFiles, or C012 for a missing one. */
+/**
+ * Loads pipeline files and folders (every `*.yaml` and `*.yml` in them, by name). Throws InvalidFiles with every problem of every
+ * file, also of those that are not there.
+ */
 export async function loadFiles(names: readonly string[], io: Io): Promise<LoadedFiles> {
-  const files = names.flatMap(name => expand(path.resolve(io.cwd, name), name))
-  const lists = files.map(file => ({ file, plugins: readPluginList(file, io.env) }))
-  // one registry for all: two files may name the same plugin
-  const registry = await registryWith(lists.flatMap(l => l.plugins.map(name => ({ name, file: l.file }))))
+  const problems: Problem[] = []
+  const files = new Set<string>()
+  for (const name of names) {
+    const found = filesOf(path.resolve(io.cwd, name))
+    for (const file of found) files.add(file)
+    const message = 'the folder holds no .yaml file'
+    if (found.length === 0) problems.push(problemOf(name, { code: 'C012_UNREADABLE_FILE', message, hint: 'name another' }))
+  }
+  const listed = [...files].flatMap(file => readPluginList(file, io.env).map(plugin => ({ ...plugin, file })))
+  const { registry, failures } = await registryWith(listed)
 
   const pipelines: PipelineSpec[] = []
-  const problems: Problem[] = []
   const warnings: Warning[] = []
   const secrets: string[] = []
-  for (const { file } of lists) {
-    const loaded = loadPipeline(shown(file, io.cwd), { registry, env: io.env, cwd: io.cwd })
+  for (const file of files) {
+    const name = shown(file, io.cwd)
+    const lost = failures.filter(f => f.plugin.file === file)
+    problems.push(...lost.map(({ plugin, error }) => problemOf(name, error, { ...plugin, path: 'plugins' })))
+    const loaded = loadPipeline(name, { registry, env: io.env, cwd: io.cwd })
     if (!loaded.ok) {
-      problems.push(...loaded.problems)
+      // a word that is not known may be one of a plugin that is missing
+      problems.push(...loaded.problems.filter(p => lost.length === 0 || p.code !== 'C009_UNKNOWN_PLUGIN'))
       continue
     }
     secrets.push(...loaded.secrets)
@@ -45,35 +57,34 @@ export async function loadFiles(names: readonly string[], io: Io): Promise<Loade
   return { pipelines, registry, scrub: createScrubber(secrets), warnings }
 }
 
+/** For commands about one pipeline. Throws C019_USAGE for a folder with several, else as `loadFiles`. */
+export async function loadFile(name: string, io: Io): Promise<LoadedFiles & { readonly pipeline: PipelineSpec }> {
+  const loaded = await loadFiles([name], io)
+  const [pipeline, ...others] = loaded.pipelines
+  if (others.length === 0) return { ...loaded, pipeline }
+  const hint = `name one: ${loaded.pipelines.map(p => p.file).join(', ')}`
+  throw new ConnectError('C019_USAGE', `${name} holds ${loaded.pipelines.length} pipelines`, { hint })
+}
+
 /** Paths inside the working directory are shown relative to it, as compilers do. */
 function shown(file: string, cwd: string): string {
   const relative = path.relative(cwd, file)
   return relative.startsWith('..') ? file : relative
 }
 
-function expand(file: string, name: string): readonly string[] {
-  if (!existsSync(file)) throw new ConnectError('C012_UNREADABLE_FILE', `there is no ${name}`)
-  if (!statSync(file).isDirectory()) return [file]
-  const inside = readdirSync(file)
+/** The file itself, there or not; of a folder its pipeline files. */
+function filesOf(file: string): readonly string[] {
+  if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) return [file]
+  return readdirSync(file)
     .filter(f => /\.ya?ml$/.test(f))
     .sort()
-  if (inside.length === 0) throw new ConnectError('C012_UNREADABLE_FILE', `${name} holds no .yaml file`)
-  return inside.map(f => path.join(file, f))
+    .map(f => path.join(file, f))
 }
 
 function neighbours(spec: PipelineSpec, registry: Registry): readonly Problem[] {
-  return checkStages(spec, registry).map(({ code, at, message, hint }) => {
-    const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(at) ?? ['', spec.file, '1', '1']
-    return {
-      code,
-      file,
-      line: Number(line),
-      column: Number(column),
-      path: '',
-      message,
-      hint: hint ?? ERRORS[code].hint,
-      excerpt: null,
-    }
+  return checkStages(spec, registry).map(problem => {
+    const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(problem.at) ?? ['', spec.file, '1', '1']
+    return problemOf(file, problem, { line: Number(line), column: Number(column) })
   })
 }
 
@@ -85,16 +96,8 @@ function sameNames(pipelines: readonly PipelineSpec[]): readonly Problem[] {
     const other = seen.get(name)
     if (other !== undefined) {
       const message = `the pipeline of ${other} is called "${name}" too`
-      problems.push({
-        code: 'C008_DUPLICATE_KEY',
-        file,
-        line: 1,
-        column: 1,
-        path: 'name',
-        message,
-        hint: 'give one of them another name',
-        excerpt: null,
-      })
+      const error = { code: 'C008_DUPLICATE_KEY', message, hint: 'give one of them another name' } as const
+      problems.push(problemOf(file, error, { line: 1, column: 1, path: 'name' }))
     }
     seen.set(name, file)
   }

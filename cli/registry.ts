@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { ListedPlugin } from '../config/load'
 import { connectors } from '../connectors'
-import { ConnectError } from '../runtime/errors'
+import { asConnectError, ConnectError } from '../runtime/errors'
 import type { Declaration } from '../runtime/plugin'
 import { createRegistry, type Registry } from '../runtime/registry'
 import { transforms } from '../transforms'
@@ -15,18 +16,36 @@ const builtIn: readonly Declaration[] = [...connectors, ...transforms, ...format
 /** The plugins that come with the product. */
 export const builtInRegistry = (): Registry => createRegistry(builtIn)
 
-/** A name in `plugins:` and the folder of the file it stands in. */
-export interface PluginReference {
-  readonly name: string
+/** An entry of `plugins:` and the pipeline file it stands in, as an absolute path. */
+export interface PluginReference extends ListedPlugin {
   readonly file: string
 }
 
+export interface RegistryWith<Reference> {
+  readonly registry: Registry
+  /** Entries that could not be taken up, with the reason; the registry is without them. */
+  readonly failures: readonly { readonly plugin: Reference; readonly error: ConnectError }[]
+}
+
 /** Built-in plugins and those that pipeline files name: `./my-sink.js` beside the file, or a package it can resolve. */
-export async function registryWith(plugins: readonly PluginReference[]): Promise<Registry> {
-  const byFile = new Map<string, PluginReference>()
-  for (const plugin of plugins) byFile.set(locate(plugin), plugin)
-  const loaded = await Promise.all([...byFile].map(([file, plugin]) => load(file, plugin)))
-  return createRegistry([...builtIn, ...loaded.flat()])
+export async function registryWith<Reference extends PluginReference>(
+  plugins: readonly Reference[],
+): Promise<RegistryWith<Reference>> {
+  let registry = builtInRegistry()
+  const failures: { readonly plugin: Reference; readonly error: ConnectError }[] = []
+  // one for all: two files may name the same plugin
+  const known = new Set<string>()
+  for (const plugin of plugins) {
+    try {
+      const file = locate(plugin)
+      if (known.has(file)) continue
+      registry = createRegistry([...registry.all, ...(await load(file, plugin.name))])
+      known.add(file)
+    } catch (error) {
+      failures.push({ plugin, error: asConnectError(error) })
+    }
+  }
+  return { registry, failures }
 }
 
 /** Throws C012 if there is none. */
@@ -35,17 +54,18 @@ function locate({ name, file }: PluginReference): string {
   try {
     return createRequire(file).resolve(name)
   } catch (cause) {
-    throw new ConnectError('C012_UNREADABLE_FILE', `${file}: there is no package ${name} to be found from its folder`, { cause })
+    const message = `there is no package ${name} to be found from the folder of this file`
+    throw new ConnectError('C012_UNREADABLE_FILE', message, { hint: 'install it beside the file, or correct its name', cause })
   }
 }
 
-async function load(file: string, { name, file: pipeline }: PluginReference): Promise<readonly Declaration[]> {
+async function load(file: string, name: string): Promise<readonly Declaration[]> {
   let loaded: unknown
   try {
     loaded = await import(pathToFileURL(file).href)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new ConnectError('C012_UNREADABLE_FILE', `${pipeline}: the plugin ${name} cannot be loaded: ${reason}`, { cause })
+    throw new ConnectError('C012_UNREADABLE_FILE', `the plugin ${name} cannot be loaded: ${reason}`, { cause })
   }
   // an ES module's default export; a CommonJS module arrives as the default of its namespace, compiled ones once more inside
   let exported = (loaded as { default?: unknown }).default
@@ -53,8 +73,7 @@ async function load(file: string, { name, file: pipeline }: PluginReference): Pr
   const declarations = Array.isArray(exported) ? exported : [exported]
   for (const d of declarations) {
     const problem = declarationProblem(d)
-    if (problem !== null)
-      throw new ConnectError('C018_PLUGIN_INVALID', `${pipeline}: the default export of ${name} is no plugin: ${problem}`)
+    if (problem !== null) throw new ConnectError('C018_PLUGIN_INVALID', `the default export of ${name} is no plugin: ${problem}`)
   }
   return declarations as readonly Declaration[]
 }

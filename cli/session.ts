@@ -6,7 +6,7 @@ import type { Registry } from '../runtime/registry'
 import type { PipelineSpec } from '../runtime/spec'
 import { embeddedServices, withAddresses } from './embed'
 import type { Io } from './io'
-import { loadFiles } from './load'
+import { loadFile } from './load'
 import { startServices } from './services'
 
 /** A loaded pipeline whose connections have addresses. */
@@ -22,14 +22,14 @@ export interface OpenPipeline {
 
 /** Loads one file, starts the embedded services it asks for (or attaches to running ones) for the moment, runs `use`, lets go of them. */
 export async function withPipeline<T>(file: string, data: string, io: Io, use: (open: OpenPipeline) => Promise<T>): Promise<T> {
-  const { pipelines, registry, scrub } = await loadFiles([file], io)
+  const { pipeline: loaded, registry, scrub } = await loadFile(file, io)
   const dataDir = path.resolve(io.cwd, data)
   const stop = new AbortController()
   const off = io.onSignal(() => stop.abort())
-  const need = embeddedServices(pipelines, registry)
+  const need = embeddedServices([loaded], registry)
   const services = need.size > 0 ? await startServices({ data: dataDir, need, signal: stop.signal }) : null
   try {
-    const [pipeline] = withAddresses(pipelines, registry, services?.addresses ?? {})
+    const [pipeline] = withAddresses([loaded], registry, services?.addresses ?? {})
     const context = contextsOf(pipeline, dataDir)
     return await use({ pipeline, registry, scrub, signal: stop.signal, context })
   } finally {
@@ -40,7 +40,7 @@ export async function withPipeline<T>(file: string, data: string, io: Io, use: (
 
 /** Contexts for plugins of a pipeline that are used outside its flows. */
 export const contextsOf =
-  (pipeline: PipelineSpec, dataDir: string) =>
+  (pipeline: Pick<PipelineSpec, 'name' | 'connections' | 'baseDir'>, dataDir: string) =>
   (connection: string, name: string): PluginContext => ({
     pipeline: pipeline.name,
     flow: name,

@@ -318,8 +318,11 @@ class Report {
       this.#context.findings.add(said.code, owner, at, said.message, said.hint)
       return
     }
+    const leaves = leavesAt(this.#schema, path, this.#tree)
+    const formats = leaves.some(leaf => leaf.meta.plugin === 'format') ? this.#context.registry.names('format') : []
     const options = issue.code === 'invalid_union' ? discriminator(this.#schema, path, this.#tree) : []
-    const takes = options.length > 0 ? `one of ${options.join(', ')}` : expected(leavesAt(this.#schema, path, this.#tree))
+    const words = [...formats, ...options]
+    const takes = words.length > 0 ? `one of ${words.join(', ')}` : expected(leaves)
     const hint = takes === '' ? undefined : `add \`${String(path.at(-1))}:\` with ${takes}`
     this.#context.findings.add('C004_MISSING_KEY', owner, at, `missing key \`${String(path.at(-1))}\``, hint)
   }

@@ -50,6 +50,13 @@ export function loadPipeline(file: string, options: LoadOptions): LoadResult {
   return { ok: true, spec, secrets: [...secrets].filter(s => s !== ''), warnings: findings.warnings(scrub) }
 }
 
+/** An entry of `plugins:` and where it stands, both from 1. */
+export interface ListedPlugin {
+  readonly name: string
+  readonly line: number
+  readonly column: number
+}
+
 /**
  * What `plugins:` lists (packages, or files relative to the pipeline file), to be loaded before `loadPipeline` can know their
  * names. Reports nothing: whatever is wrong with the file is found by `loadPipeline`.
@@ -58,11 +65,14 @@ export function readPluginList(
   file: string,
   env: LoadOptions['env'],
   options: Pick<LoadOptions, 'readFile' | 'cwd'> = {},
-): readonly string[] {
+): readonly ListedPlugin[] {
   const absolute = path.resolve(options.cwd ?? '.', file)
-  const { root } = open(file, absolute, { baseDir: path.dirname(absolute), ...withReader({ env, ...options }) })
+  const { root, findings } = open(file, absolute, { baseDir: path.dirname(absolute), ...withReader({ env, ...options }) })
   const list = child(root ?? undefined, 'plugins')
-  return list?.kind === 'seq' ? list.items.map(textOf).filter(text => text !== undefined) : []
+  return (list?.kind === 'seq' ? list.items : []).flatMap(item => {
+    const name = textOf(item)
+    return name === undefined ? [] : [{ name, ...findings.lines.at(item.start) }]
+  })
 }
 
 const withReader = (options: Pick<LoadOptions, 'env' | 'readFile'>): Pick<Scope, 'env' | 'readFile'> => ({
@@ -86,7 +96,11 @@ function open(file: string, absolute: string, scope: Scope): Opened {
   } catch (thrown) {
     const why = systemCode(thrown)
     const findings = new Findings(file, new LineIndex(''))
-    findings.add('C012_UNREADABLE_FILE', 0, '', `cannot read the pipeline file (${why})`, 'check the path and its permissions')
+    const [message, hint] =
+      why === 'ENOENT'
+        ? ['there is no such file', `looked for ${absolute}`]
+        : [`cannot read the pipeline file (${why})`, 'check its permissions']
+    findings.add('C012_UNREADABLE_FILE', 0, '', message, hint)
     return { root: null, findings, secrets }
   }
   const findings = new Findings(file, new LineIndex(text))

@@ -21,6 +21,13 @@ export interface Problem {
 /** Something to think about that stops nothing. */
 export type Warning = Omit<Problem, 'code'>
 
+/** A problem found beside the loader: of a file as a whole, or at a place that is known from its reading. */
+export const problemOf = (
+  file: string,
+  { code, message, hint }: { readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined },
+  { line, column, path }: { readonly line: number; readonly column: number; readonly path?: string } = { line: 1, column: 1 },
+): Problem => ({ code, file, line, column, path: path ?? '', message, hint: hint ?? ERRORS[code].hint, excerpt: null })
+
 const MAX_EXCERPT = 160
 
 /** `file:line:column: CODE path: message`, then the line with a caret and the hint. */

@@ -141,10 +141,11 @@ flows:
 `,
   )
   for (const outcome of [await run(file), await connect(['validate', file, '--json'])]) {
-    expect({ code: outcome.code, error: envelopeOf(outcome).error }).toMatchObject({
-      code: 2,
-      error: { code, message: expect.stringMatching(message) },
-    })
+    const { error } = envelopeOf(outcome)
+    expect([outcome.code, error?.code]).toEqual([2, code])
+    expect(error?.problems).toEqual([
+      expect.objectContaining({ code, line: 2, column: 11, message: expect.stringMatching(message) }),
+    ])
   }
 })
 

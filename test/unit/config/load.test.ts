@@ -384,7 +384,10 @@ flows:
 
 test('the plugin list is read before anything else, also from a file with mistakes', () => {
   const readFile = (): string => 'name: 5\nplugins: [./a.js, "pkg-${X}", "${UNSET}"]\n'
-  expect(readPluginList('p.yaml', { X: '1' }, { readFile })).toEqual(['./a.js', 'pkg-1'])
+  expect(readPluginList('p.yaml', { X: '1' }, { readFile })).toEqual([
+    { name: './a.js', line: 2, column: 11 },
+    { name: 'pkg-1', line: 2, column: 19 },
+  ])
   expect(readPluginList('p.yaml', {}, { readFile: () => 'a: [' })).toEqual([])
 })
 

@@ -2,7 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import path from 'node:path'
 import { z } from 'zod'
 import { type Json, jsonSchema } from '../config/pipeline_schema'
-import { referencePage } from '../config/reference'
+import { type Part, referencePage } from '../config/reference'
+import { markdownPage } from '../config/reference_text'
+import type { Declaration } from '../runtime/plugin'
 import type { Registry } from '../runtime/registry'
 import { envelopeSchema } from './envelope_schema'
 import { exampleFiles } from './example_files'
@@ -18,24 +20,27 @@ import { runResultSchema } from './run_result'
 /** Name below `config/generated/` -> content. */
 export function generated(registry: Registry): ReadonlyMap<string, string> {
   const schema = jsonSchema(registry)
-  const definitions = schema.definitions as Json
   const files = new Map([
     ['pipeline.schema.json', text(schema)],
     ['envelope.schema.json', text(envelopeJsonSchema())],
     ['run_result.schema.json', text(runResultJsonSchema())],
   ])
   const plugins = [...registry.all].sort((a, b) => `${a.kind} ${a.name}`.localeCompare(`${b.kind} ${b.name}`, 'en'))
-  const examples = exampleFiles()
-  for (const declaration of plugins) {
-    const { kind, name } = declaration
-    files.set(
-      `reference/${kind}_${name}.md`,
-      referencePage(declaration, definitions[`${kind}.${name}`] as Json, examples.get(`${kind} ${name}`)),
-    )
+  for (const [{ kind, name }, page] of referencePages(plugins, schema)) {
+    files.set(`reference/${kind}_${name}.md`, markdownPage(page))
   }
   const index = plugins.map(({ kind, name, summary }) => `- [${name}](${kind}_${name}.md) (${kind}): ${summary}`)
   files.set('reference/README.md', `# Plugins\n\n${index.join('\n')}\n`)
   return files
+}
+
+/** The reference page of each plugin. `schema`: that of the language with them. */
+export function referencePages(plugins: readonly Declaration[], schema: Json): ReadonlyMap<Declaration, readonly Part[]> {
+  const definitions = schema.definitions as Readonly<Record<string, Json>>
+  const examples = exampleFiles()
+  const page = (d: Declaration): readonly Part[] =>
+    referencePage(d, definitions[`${d.kind}.${d.name}`], examples.get(`${d.kind} ${d.name}`))
+  return new Map(plugins.map(d => [d, page(d)]))
 }
 
 const text = (schema: unknown): string => `${JSON.stringify(schema, null, 2)}\n`

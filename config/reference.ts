@@ -1,31 +1,59 @@
 import type { Declaration } from '../runtime/plugin'
 import type { Json } from './pipeline_schema'
 
-/**
- * The reference page of one plugin, in Markdown, from its declaration. `schema`: its definition in the JSON Schema. `files`: names of
- * example files that use it, which run as they are.
- */
-export function referencePage(declaration: Declaration, schema: Json, files: readonly string[] = []): string {
-  const { kind, name, summary, description, status, since } = declaration
-  const parts = [`# ${name} (${kind})`, summary, `Status: ${status}. Since ${since}.`, description.trim()]
-  const connection = 'connection' in declaration ? declaration.connection : null
-  if (connection !== null) parts.push(`Uses a \`${connection}\` connection.`)
-  const rows = optionRows(schema, kind)
-  parts.push('## Options', rows.length > 0 ? [HEAD, ...rows].join('\n') : 'None.')
-  if ('capabilities' in declaration) {
-    const listed = Object.entries(declaration.capabilities).map(([key, value]) => `| ${key} | ${word(value)} |`)
-    parts.push('## Capabilities', ['| | |', '|---|---|', ...listed].join('\n'))
-  }
-  if (declaration.examples.length > 0) parts.push('## Examples')
-  for (const { title, yaml } of declaration.examples) parts.push(`${title}:`, `\`\`\`yaml\n${yaml.trim()}\n\`\`\``)
-  if (files.length > 0) {
-    const links = files.map(f => `- [config/examples/${f}](../../examples/${f})`)
-    parts.push('## Files that use it', 'They run as they are, with `connect run FILE` on a terminal:', links.join('\n'))
-  }
-  return `${parts.filter(part => part !== '').join('\n\n')}\n`
+/** A piece of a reference page; `reference_text.ts` writes pages as Markdown and as plain text. Words of the language stand in backticks. */
+export type Part =
+  | { readonly kind: 'title' | 'heading' | 'text'; readonly text: string }
+  | { readonly kind: 'options'; readonly rows: readonly OptionRow[] }
+  | { readonly kind: 'facts'; readonly rows: readonly (readonly [name: string, value: string])[] }
+  /** `caption` stands above it. */
+  | { readonly kind: 'code'; readonly language: string; readonly caption: string; readonly text: string }
+  /** Files in `config/examples/`. */
+  | { readonly kind: 'files'; readonly names: readonly string[] }
+
+export interface OptionRow {
+  /** `flush.rows` for a key of a mapping. */
+  readonly name: string
+  readonly type: string
+  /** `required`, the value that is taken where there is none, or nothing. */
+  readonly standard: string
+  readonly text: string
 }
 
-const HEAD = '| option | type | default | |\n|---|---|---|---|'
+/**
+ * The reference page of one plugin from its declaration. `schema`: its definition in the JSON Schema. `files`: names of example
+ * files that use it, which run as they are.
+ */
+export function referencePage(declaration: Declaration, schema: Json, files: readonly string[] = []): readonly Part[] {
+  const { kind, name, summary, description, status, since, examples } = declaration
+  const parts: Part[] = [
+    { kind: 'title', text: `${name} (${kind})` },
+    { kind: 'text', text: summary },
+    { kind: 'text', text: `Status: ${status}. Since ${since}.` },
+    ...description
+      .trim()
+      .split(/\n{2,}/)
+      .map(text => ({ kind: 'text', text }) as const),
+  ]
+  const connection = 'connection' in declaration ? declaration.connection : null
+  if (connection !== null) parts.push({ kind: 'text', text: `Uses a \`${connection}\` connection.` })
+  const rows = optionRows(schema, kind)
+  parts.push({ kind: 'heading', text: 'Options' }, rows.length > 0 ? { kind: 'options', rows } : { kind: 'text', text: 'None.' })
+  if ('capabilities' in declaration) {
+    const facts = Object.entries(declaration.capabilities).map(([key, value]) => [key, word(value)] as const)
+    parts.push({ kind: 'heading', text: 'Capabilities' }, { kind: 'facts', rows: facts })
+  }
+  if (examples.length > 0) parts.push({ kind: 'heading', text: 'Examples' })
+  for (const { title, yaml, files: beside = {} } of examples) {
+    parts.push({ kind: 'code', language: 'yaml', caption: title, text: yaml.trim() })
+    for (const [file, text] of Object.entries(beside)) {
+      const language = file.split('.').at(-1) ?? ''
+      parts.push({ kind: 'code', language, caption: `with \`${file}\` beside it`, text: text.trim() })
+    }
+  }
+  if (files.length > 0) parts.push({ kind: 'heading', text: 'Files that use it' }, { kind: 'files', names: files })
+  return parts
+}
 
 const word = (value: unknown): string => (typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value))
 
@@ -37,16 +65,13 @@ interface Row {
 }
 
 /** One row per option; those of a mapping follow it as `flush.rows`. Options that several kinds of a mapping share are one row. */
-function optionRows(schema: Json, kind: Declaration['kind']): readonly string[] {
+function optionRows(schema: Json, kind: Declaration['kind']): readonly OptionRow[] {
   const rows = new Map<string, Row>()
   for (const row of rowsOf(schema, '', kind)) {
     const known = rows.get(row.name)
     rows.set(row.name, known ? { ...known, types: [...known.types, ...row.types], text: known.text || row.text } : row)
   }
-  return [...rows.values()].map(
-    ({ name, types, standard, text }) =>
-      `| \`${name}\` | ${cell([...new Set(types)].join(' or '))} | ${cell(standard)} | ${cell(text)} |`,
-  )
+  return [...rows.values()].map(({ types, ...row }) => ({ ...row, type: [...new Set(types)].join(' or ') }))
 }
 
 function rowsOf(schema: Json, prefix: string, kind: Declaration['kind']): readonly Row[] {
@@ -99,5 +124,3 @@ function patterned(pattern: string): string {
   if (pattern.includes('ms|s|m|h|d')) return 'duration'
   return pattern.includes('KiB|MiB') ? 'size' : 'text'
 }
-
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')

@@ -369,6 +369,14 @@ export interface RegistryEndpoint {
 
 export type PluginStatus = 'stable' | 'beta' | 'experimental'
 
+export interface Example {
+  readonly title: string
+  /** A whole pipeline file that runs as it is: with embedded services, or none. */
+  readonly yaml: string
+  /** Text files it needs beside it, by their path as seen from it. */
+  readonly files?: Readonly<Record<string, string>>
+}
+
 interface DeclarationBase<Config extends z.ZodType> {
   /** The word in YAML; also the file's and the test's name. */
   readonly name: string
@@ -378,7 +386,7 @@ interface DeclarationBase<Config extends z.ZodType> {
   readonly summary: string
   readonly description: string
   readonly config: Config
-  readonly examples: readonly { readonly title: string; readonly yaml: string }[]
+  readonly examples: readonly Example[]
   readonly conformance: Conformance
 }
 

@@ -38,8 +38,38 @@ export const cast = defineTransform({
   }),
   capabilities: { stateful: false },
   examples: [
-    { title: 'Smaller types', yaml: 'type: cast\nfields: {cpu: f32, site: dictionary}\n' },
-    { title: 'A text as a time', yaml: 'type: cast\nfields:\n  ts: timestamp(ms)\non_fraction: truncate\n' },
+    {
+      title: 'Smaller types',
+      yaml: `name: cast
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: device, count: 2, prefix: d- }
+      fields: { cpu: { type: uniform, min: 0, max: 100 }, site: { type: choice, of: [eu, us] } }
+    transforms:
+      - { type: cast, fields: { cpu: f32, site: dictionary } }
+    sink: { type: stdout }
+`,
+    },
+    {
+      title: 'A text as a time',
+      yaml: `name: cast-time
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: device, count: 2, prefix: d- }
+      fields: { seen: { type: choice, of: ["2024-01-01T00:00:00.123456Z"] } }
+    transforms:
+      - type: cast
+        fields: { seen: timestamp(ms) }
+        on_fraction: truncate
+    sink: { type: stdout }
+`,
+    },
   ],
   conformance: { config: { fields: { status: 'i64', cpu: 'f32', device: 'dictionary' } } },
   create: (config, context) => new Cast(config.fields, config.on_fraction, context),

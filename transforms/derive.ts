@@ -26,7 +26,21 @@ export const derive = defineTransform({
   examples: [
     {
       title: 'A number and a text',
-      yaml: 'type: derive\nfields:\n  load: cpu * 0.01\n  level: \'cpu > 90.0 ? "high" : "normal"\'\n',
+      yaml: `name: derive
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: device, count: 2, prefix: d- }
+      fields: { cpu: { type: uniform, min: 0, max: 100 } }
+    transforms:
+      - type: derive
+        fields:
+          load: cpu * 0.01
+          level: 'cpu > 90.0 ? "high" : "normal"'
+    sink: { type: stdout }
+`,
     },
   ],
   conformance: { config: { fields: { load: 'cpu * 0.01', device: 'device + "-" + string(status)' } } },

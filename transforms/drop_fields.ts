@@ -18,8 +18,36 @@ export const dropFields = defineTransform({
     .refine(c => (c.fields === undefined) !== (c.keep === undefined), 'give either `fields` or `keep`'),
   capabilities: { stateful: false },
   examples: [
-    { title: 'Two columns out', yaml: 'type: drop_fields\nfields: [debug, trace_id]\n' },
-    { title: 'Only three columns', yaml: 'type: drop_fields\nkeep: [ts, device, cpu]\n' },
+    {
+      title: 'Two columns out',
+      yaml: `name: drop-fields
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: device, count: 2, prefix: d- }
+      fields: { cpu: { type: uniform, min: 0, max: 100 }, debug: { type: choice, of: [a, b] }, trace_id: { type: uuid } }
+    transforms:
+      - { type: drop_fields, fields: [debug, trace_id] }
+    sink: { type: stdout }
+`,
+    },
+    {
+      title: 'Only three columns',
+      yaml: `name: keep-fields
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: device, count: 2, prefix: d- }
+      fields: { cpu: { type: uniform, min: 0, max: 100 }, debug: { type: choice, of: [a, b] } }
+    transforms:
+      - { type: drop_fields, keep: [ts, device, cpu] }
+    sink: { type: stdout }
+`,
+    },
   ],
   conformance: { config: { fields: ['status'] } },
   create: ({ fields, keep }): Transform => {

@@ -24,8 +24,36 @@ export const filter = defineTransform({
   }),
   capabilities: { stateful: false },
   examples: [
-    { title: 'A plausible range', yaml: 'type: filter\nif: cpu >= 0.0 && cpu <= 100.0\n' },
-    { title: 'Only records of European sites', yaml: 'type: filter\nif: site != null && site.startsWith("eu-")\n' },
+    {
+      title: 'A plausible range',
+      yaml: `name: filter
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: device, count: 2, prefix: d- }
+      fields: { cpu: { type: uniform, min: -50, max: 150 } }
+    transforms:
+      - { type: filter, if: cpu >= 0.0 && cpu <= 100.0 }
+    sink: { type: stdout }
+`,
+    },
+    {
+      title: 'Only records of European sites',
+      yaml: `name: filter-sites
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: device, count: 2, prefix: d- }
+      fields: { site: { type: choice, of: [eu-west, us-east] } }
+    transforms:
+      - { type: filter, if: 'site.startsWith("eu-")' }
+    sink: { type: stdout }
+`,
+    },
   ],
   conformance: { config: { if: 'cpu > 50.0 && device != "d1"' } },
   create: (config, context) => new Filter(config.if, context),

@@ -33,7 +33,27 @@ export const javascript = defineTransform({
     columns: inlineSchema().prefault({}).describe('Columns the function sets and their types; an existing one changes its type.'),
   }),
   capabilities: { stateful: false },
-  examples: [{ title: 'Two computed columns', yaml: 'type: javascript\nfile: enrich.js\ncolumns: {site: utf8, load: f64?}\n' }],
+  examples: [
+    {
+      title: 'Two computed columns',
+      yaml: `name: javascript
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: device, count: 2, prefix: d- }
+      fields: { cpu: { type: uniform, min: 0, max: 100 } }
+    transforms:
+      - { type: javascript, file: enrich.js, columns: { site: utf8, load: f64? } }
+    sink: { type: stdout }
+`,
+      files: {
+        'enrich.js': `module.exports = row => ({ site: row.device === 'd-0' ? 'north' : 'south', load: row.cpu > 0 ? row.cpu / 100 : null })
+`,
+      },
+    },
+  ],
   conformance: { skip: { transform: 'needs a file of the user; its unit test runs the suite with one' } },
   create: (config, context) =>
     new Javascript(loadFunction(resolve(context.baseDir, config.file), config.file), declared(config.columns)),

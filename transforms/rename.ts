@@ -17,7 +17,23 @@ export const rename = defineTransform({
       .meta({ examples: [{ instance: 'device' }] }),
   }),
   capabilities: { stateful: false },
-  examples: [{ title: 'One column', yaml: 'type: rename\nfields: {instance: device}\n' }],
+  examples: [
+    {
+      title: 'One column',
+      yaml: `name: rename
+flows:
+  example:
+    source:
+      type: generate
+      count: 5
+      keys: { column: instance, count: 2, prefix: d- }
+      fields: { cpu: { type: uniform, min: 0, max: 100 } }
+    transforms:
+      - { type: rename, fields: { instance: device } }
+    sink: { type: stdout }
+`,
+    },
+  ],
   conformance: { config: { fields: { device: 'host' } } },
   create: ({ fields }) => {
     let bound: Schema | null = null

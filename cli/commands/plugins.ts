@@ -1,13 +1,18 @@
 import { z } from 'zod'
+import { jsonSchema } from '../../config/pipeline_schema'
+import { plainPage } from '../../config/reference_text'
 import { ConnectError } from '../../runtime/errors'
 import type { Declaration } from '../../runtime/plugin'
 import { didYouMean } from '../../runtime/registry'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
-import { generated } from '../generate'
+import { referencePages } from '../generate'
 import type { Io } from '../io'
 import { builtInRegistry } from '../registry'
 import { tableText } from '../table'
+
+/** Longer lines are hard to read, however wide the terminal is. */
+const WIDTH = 100
 
 /** `connect plugins [NAME]`: what there is, or the reference page of one name. Returns the exit code. */
 export async function plugins(name: string | undefined, options: { readonly json?: boolean }, io: Io): Promise<number> {
@@ -38,8 +43,9 @@ export async function plugins(name: string | undefined, options: { readonly json
       ),
     )
   else {
-    const pages = generated(registry)
-    for (const d of chosen) await io.out(`${pages.get(`reference/${d.kind}_${d.name}.md`) ?? d.description}\n`)
+    const width = io.outIsTerminal ? Math.min(io.errSize().columns, WIDTH) : WIDTH
+    const pages = referencePages(chosen, jsonSchema(registry))
+    await io.out([...pages.values()].map(page => plainPage(page, width)).join('\n\n'))
   }
   return EXIT.ok
 }
@@ -51,5 +57,11 @@ const describe = (d: Declaration, whole: boolean) => ({
   since: d.since,
   summary: d.summary,
   ...('capabilities' in d ? { capabilities: d.capabilities } : {}),
-  ...(whole ? { description: d.description, config: z.toJSONSchema(d.config, { io: 'input', unrepresentable: 'any' }) } : {}),
+  ...(whole
+    ? {
+        description: d.description,
+        config: z.toJSONSchema(d.config, { io: 'input', unrepresentable: 'any' }),
+        examples: d.examples,
+      }
+    : {}),
 })

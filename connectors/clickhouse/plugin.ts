@@ -12,14 +12,30 @@ const connection = defineConnection({
   config: connectionConfig,
   examples: [
     {
-      title: 'A server with a password from a file',
-      yaml: [
-        'clickhouse:',
-        '  url: https://clickhouse.example.com:8443',
-        '  database: ec2',
-        '  username: connect',
-        '  password: ${file:/run/secrets/clickhouse}',
-      ].join('\n'),
+      title: 'A ClickHouse on this machine',
+      yaml: `name: on-this-machine
+connections:
+  clickhouse: { url: embedded, database: on_this_machine }
+flows:
+  fill:
+    source: { type: generate, count: 100, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: clickhouse, table: cpu, time: ts }
+`,
+    },
+    {
+      title: 'A server with a password that the variable CLICKHOUSE_PASSWORD holds',
+      yaml: `name: server
+connections:
+  clickhouse:
+    url: https://clickhouse.example.com:8443
+    database: ec2
+    username: connect
+    password: \${CLICKHOUSE_PASSWORD}
+flows:
+  fill:
+    source: { type: generate, count: 100, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: clickhouse, table: cpu, time: ts }
+`,
     },
   ],
   conformance: { config: { url: 'http://127.0.0.1:8123' } },
@@ -44,13 +60,25 @@ const sink = defineSink<typeof sinkConfig, ConnectionConfig>({
   examples: [
     {
       title: 'Events kept for 90 days',
-      yaml: ['sink:', '  type: clickhouse', '  table: cpu', '  time: ts', '  order_by: [device, ts]', '  retain: 90d'].join('\n'),
+      yaml: `name: events
+connections:
+  clickhouse: { url: embedded, database: events }
+flows:
+  fill:
+    source: { type: generate, count: 100, keys: { column: device, count: 5 }, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: clickhouse, table: cpu, time: ts, order_by: [device, ts], retain: 90d }
+`,
     },
     {
       title: 'The latest row of each id',
-      yaml: ['sink:', '  type: clickhouse', '  table: anomalies', '  mode: upsert', '  version: rev', '  order_by: [id]'].join(
-        '\n',
-      ),
+      yaml: `name: latest
+connections:
+  clickhouse: { url: embedded, database: latest }
+flows:
+  fill:
+    source: { type: generate, count: 100, keys: { column: id, count: 5 }, fields: { rev: { type: sequence } } }
+    sink: { type: clickhouse, table: latest, mode: upsert, version: rev, order_by: [id] }
+`,
     },
   ],
   conformance: {},

@@ -19,21 +19,45 @@ export const fileConnector = defineSource({
   examples: [
     {
       title: 'A folder of measurements, merged by time',
-      yaml: `type: file
-path: data/cpu/*.csv
-schema: {timestamp: timestamp(ms), value: f64}
-columns: {series: file_stem}
-merge_by: timestamp
-time: timestamp
+      yaml: `name: measurements
+flows:
+  load:
+    source:
+      type: file
+      path: data/*.csv
+      schema: { timestamp: timestamp(ms), value: f64 }
+      columns: { series: file_stem }
+      merge_by: timestamp
+      time: timestamp
+    sink: { type: stdout }
 `,
+      files: {
+        'data/north.csv': `timestamp,value
+2024-01-01T00:00:00Z,20.5
+2024-01-01T00:10:00Z,21.0
+`,
+        'data/south.csv': `timestamp,value
+2024-01-01T00:05:00Z,31.2
+`,
+      },
     },
     {
-      title: 'Compressed JSON lines, types from the first records',
-      yaml: `type: file
-path: logs/**/*.ndjson.gz
-infer: {rows: 5000}
-columns: {file: file_name, line: line_number}
+      title: 'JSON lines, also of compressed files, types from the first records',
+      yaml: `name: log-lines
+flows:
+  load:
+    source:
+      type: file
+      path: logs/**/*.ndjson* # plain and .gz
+      infer: { rows: 5000 }
+      columns: { file: file_name, line: line_number }
+    sink: { type: stdout }
 `,
+      files: {
+        'logs/web/1.ndjson': `{"at": "2024-01-01T00:00:00Z", "path": "/", "status": 200}
+{"at": "2024-01-01T00:00:01Z", "path": "/missing", "status": 404}
+`,
+      },
     },
   ],
   conformance: { skip: { source: 'needs files' } },

@@ -18,44 +18,59 @@ export const generateConnector = defineSource({
   examples: [
     {
       title: 'Eight hours of a hundred devices, then live',
-      yaml: `type: generate
-rate: 1000/s
-history: 8h
-keys: {column: device, count: 100, prefix: dev-}
-fields:
-  id: {type: sequence}
-  region: {type: choice, of: [eu, us], weights: [3, 1], per: key}
-  cpu:
-    type: series
-    base: 40
-    daily: {amplitude: 20, peak: 14h}
-    noise: 3
-    burst: {every: 6h, for: 10m, add: 40}
-    min: 0
-    max: 100
+      yaml: `name: devices
+flows:
+  make:
+    source:
+      type: generate
+      rate: 1000/s
+      history: 8h
+      keys: { column: device, count: 100, prefix: dev- }
+      fields:
+        id: { type: sequence }
+        region: { type: choice, of: [eu, us], weights: [3, 1], per: key }
+        cpu:
+          type: series
+          base: 40
+          daily: { amplitude: 20, peak: 14h }
+          noise: 3
+          burst: { every: 6h, for: 10m, add: 40 }
+          min: 0
+          max: 100
+    sink: { type: stdout, limit: 10 }
 `,
     },
     {
       title: 'Devices of which one leaks now and then, labelled',
-      yaml: `type: generate
-history: 8h
-interval: 5s
-keys: {column: device, count: 40, prefix: dev-}
-fields:
-  bytes_out: {type: series, base: 5000, spread: 1000, noise: 500, min: 0}
-faults:
-  leaking: {type: scale, fields: [bytes_out], by: 30, every: 1m, for: 30s}
-label: fault
+      yaml: `name: leaking
+flows:
+  make:
+    source:
+      type: generate
+      history: 8h
+      interval: 5s
+      keys: { column: device, count: 40, prefix: dev- }
+      fields:
+        bytes_out: { type: series, base: 5000, spread: 1000, noise: 500, min: 0 }
+      faults:
+        leaking: { type: scale, fields: [bytes_out], by: 30, every: 1m, for: 30s }
+      label: fault
+    sink: { type: stdout, limit: 10 }
 `,
     },
     {
       title: 'A fixed number of rows, as fast as possible',
-      yaml: `type: generate
-count: 1000000
-start: 2024-01-01T00:00:00Z
-fields:
-  id: {type: sequence}
-  value: {type: normal, mean: 20, sd: 5}
+      yaml: `name: rows
+flows:
+  make:
+    source:
+      type: generate
+      count: 100000
+      start: 2024-01-01T00:00:00Z
+      fields:
+        id: { type: sequence }
+        value: { type: normal, mean: 20, sd: 5 }
+    sink: { type: stdout, limit: 10 }
 `,
     },
   ],

@@ -29,11 +29,23 @@ export const hostConnector = defineSource({
   capabilities: { delivers: 'columns', exactly_once: true, groups: false },
   examples: [
     {
-      title: 'Into a table',
-      yaml: `flows:
+      title: 'Three readings',
+      yaml: `name: this-machine-now
+flows:
   watch:
-    source: {type: host, interval: 1s}
-    sink: {type: clickhouse, table: readings, time: ts, order_by: [host, ts], retain: 7d}
+    source: { type: host, interval: 1s, count: 3 }
+    sink: { type: stdout }
+`,
+    },
+    {
+      title: 'Into a table',
+      yaml: `name: this-machine-kept
+connections:
+  clickhouse: { url: embedded, database: this_machine_kept }
+flows:
+  watch:
+    source: { type: host, interval: 1s }
+    sink: { type: clickhouse, table: readings, time: ts, order_by: [host, ts], retain: 7d }
 `,
     },
   ],

@@ -102,16 +102,31 @@ export const kafkaConnection = defineConnection({
   },
   examples: [
     {
-      title: 'A cluster with TLS and a password',
-      yaml: `connections:
+      title: 'The development broker and registry',
+      yaml: `name: development
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: kafka, topic: development.readings, value: avro }
+`,
+    },
+    {
+      title: 'A cluster with TLS and a password that the variable KAFKA_PASSWORD holds',
+      yaml: `name: cluster
+connections:
   kafka:
     brokers: broker-1:9093,broker-2:9093
     schema_registry: https://registry:8081
-    tls: {ca: /etc/ssl/kafka-ca.pem}
-    sasl: {mechanism: scram-sha-512, username: connect, password: "\${KAFKA_PASSWORD}"}
+    tls: { ca: /etc/ssl/kafka-ca.pem }
+    sasl: { mechanism: scram-sha-512, username: connect, password: "\${KAFKA_PASSWORD}" }
+flows:
+  look:
+    source: { type: kafka, topics: [orders], value: avro }
+    sink: { type: stdout, limit: 5 }
 `,
     },
-    { title: 'The development broker', yaml: 'connections:\n  kafka: {brokers: embedded, schema_registry: embedded}\n' },
   ],
   conformance: { config: { brokers: 'localhost:9092' } },
 })

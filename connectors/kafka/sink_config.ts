@@ -67,11 +67,17 @@ export const kafkaSink = defineSink<typeof sinkConfig, KafkaConnection>({
   examples: [
     {
       title: 'A compacted topic with the device as key',
-      yaml: `sink:
-  type: kafka
-  topic: {name: anomalies, partitions: 4, config: {cleanup.policy: compact}}
-  key: [device]
-  value: avro
+      yaml: `name: kafka-sink
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, keys: { column: device, count: 5, prefix: d- }, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink:
+      type: kafka
+      topic: { name: kafka_sink.latest, partitions: 4, config: { cleanup.policy: compact } }
+      key: [device]
+      value: avro
 `,
     },
   ],

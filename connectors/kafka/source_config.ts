@@ -55,11 +55,22 @@ export const kafkaSource = defineSource<typeof sourceConfig, KafkaConnection>({
   create: (config, context) => new KafkaSource(config, context),
   examples: [
     {
-      title: 'Avro records with the key as a column',
-      yaml: `flows:
+      title: 'Avro records with the key and the timestamp as columns',
+      yaml: `name: kafka-source
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, keys: { column: device, count: 5, prefix: d- }, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: kafka, topic: kafka_source.cpu, key: [device], value: avro }
   ingest:
-    source: {type: kafka, topics: [cpu_data], value: avro, columns: {device: key}}
-    sink: {type: stdout}
+    source:
+      type: kafka
+      topics: [kafka_source.cpu]
+      value: avro
+      columns: { sent_by: key, recorded_at: timestamp }
+    sink: { type: stdout, limit: 5 }
+    on_error: { dead_letter: kafka_source.dead }
 `,
     },
   ],

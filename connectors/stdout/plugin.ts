@@ -24,7 +24,17 @@ export const stdoutConnector = defineSink({
   config: stdoutOptions,
   connection: null,
   capabilities: { exactly_once: false, upsert: false, create_table: false, transactional: false },
-  examples: [{ title: 'The first ten rows', yaml: 'type: stdout\nlimit: 10\n' }],
+  examples: [
+    {
+      title: 'The first ten rows',
+      yaml: `name: stdout
+flows:
+  look:
+    source: { type: generate, count: 1000, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: stdout, limit: 10 }
+`,
+    },
+  ],
   conformance: { config: {}, skip: { 'sink: the same token twice leaves the rows once': 'printed lines cannot be taken back' } },
   writes: () => [],
   create: (config, context) => {

@@ -28,10 +28,29 @@ export const viewConnector = defineSource<typeof viewSourceConfig, StoreConfig>(
   examples: [
     {
       title: 'Windows into a topic',
-      yaml: `flows:
-  windows:
-    source: {type: view, view: cpu_5m}
-    sink: {type: kafka, topic: cpu_5m, key: [device], value: avro}
+      yaml: `name: windows
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+  clickhouse: { url: embedded, database: windows }
+flows:
+  ingest:
+    source:
+      type: generate
+      history: 1h
+      keys: { column: device, count: 5, prefix: d- }
+      fields: { cpu: { type: uniform, min: 0, max: 100 } }
+    sink: { type: clickhouse, table: cpu, time: ts, order_by: [device, ts] }
+  publish:
+    source: { type: view, view: cpu_5m }
+    sink: { type: kafka, topic: windows.cpu_5m, value: avro } # the key of a record is that of the view
+views:
+  cpu_5m:
+    from: cpu
+    size: 5m
+    keys: [device]
+    columns:
+      mean: avg(cpu)
+      peak: max(cpu)
 `,
     },
   ],

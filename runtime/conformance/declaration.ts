@@ -1,6 +1,7 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { Declaration } from '../plugin'
+import { pluginUses } from './plugin_uses'
 import { check, type Test } from './test'
 
 /** What holds for a declaration of any kind: it documents itself, and its config can become a JSON Schema without losing defaults. */
@@ -27,7 +28,7 @@ export function declarationTests(declaration: Declaration): readonly Test[] {
       },
     },
     { name: 'declaration: every option is described', run: () => checkDescriptions(config) },
-    { name: 'declaration: its examples are YAML that it accepts', run: () => checkExamples(declaration) },
+    { name: 'declaration: its examples are whole pipeline files that use it', run: () => checkExamples(declaration) },
     { name: 'declaration: its config becomes a JSON Schema that keeps the defaults', run: () => checkDefaults(declaration) },
     { name: 'declaration: unknown options are refused', run: () => checkUnknownOption(declaration) },
   ]
@@ -46,17 +47,21 @@ function checkDescriptions(config: z.ZodType): void {
   }
 }
 
-function checkExamples(declaration: Declaration): void {
-  check(declaration.examples.length > 0, 'there is no example')
-  for (const { title, yaml } of declaration.examples) {
+function checkExamples({ kind, name, config, examples }: Declaration): void {
+  check(examples.length > 0, 'there is no example')
+  for (const { title, yaml } of examples) {
     check(title.length > 0, 'an example has no title')
-    const value: unknown = parse(yaml, { strict: true, uniqueKeys: true })
-    check(typeof value === 'object' && value !== null, `the example "${title}" is no YAML mapping`)
-    if (declaration.kind !== 'transform') continue
-    const { type, ...config } = value as { type?: unknown }
-    check(type === declaration.name, `the example "${title}" must say type: ${declaration.name}`)
-    const result = declaration.config.safeParse(config)
-    check(result.success, `the example "${title}" is refused: ${result.error?.message}`)
+    const file: unknown = parse(yaml, { strict: true, uniqueKeys: true })
+    const isWhole = typeof file === 'object' && file !== null && 'name' in file && 'flows' in file
+    check(isWhole, `the example "${title}" is no whole pipeline file: it needs \`name:\` and \`flows:\``)
+    const uses = pluginUses(file).filter(use => use.kind === kind && use.name === name)
+    check(uses.length > 0, `the example "${title}" does not use the ${kind} ${name}`)
+    for (const use of uses) {
+      // what a variable holds is known where it is filled in
+      if (JSON.stringify(use.config).includes('${')) continue
+      const result = config.safeParse(use.config)
+      check(result.success, `the example "${title}" is refused: ${result.error?.message}`)
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { Column } from '../../runtime/column'
+import { pluginUses } from '../../runtime/conformance/plugin_uses'
 import { ConnectError, ERRORS } from '../../runtime/errors'
 import type { Format, FormatContext, FormatDeclaration } from '../../runtime/plugin'
 import type { Schema } from '../../runtime/schema'
@@ -116,13 +117,9 @@ describe.each(formats.filter(isFormat).map(d => [d.name, d] as const))('format %
     for (const { title, yaml } of declaration.examples) {
       const document = parseDocument(yaml)
       expect([title, document.errors]).toEqual([title, []])
-      const value = document.getIn(['source', 'value']) ?? document.get('value')
-      const spec = z
-        .union([z.string(), z.looseObject({ format: z.string() })])
-        .parse(typeof value === 'object' ? (value as { toJSON(): unknown }).toJSON() : value)
-      const { format, ...options } = typeof spec === 'string' ? { format: spec } : spec
-      expect(format).toBe(name)
-      expect(declaration.config.safeParse(options)).toMatchObject({ success: true })
+      const uses = pluginUses(document.toJS()).filter(use => use.kind === 'format' && use.name === name)
+      expect([title, uses.length > 0]).toEqual([title, true])
+      for (const use of uses) expect(declaration.config.safeParse(use.config)).toMatchObject({ success: true })
     }
   })
 

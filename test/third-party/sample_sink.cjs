@@ -68,7 +68,18 @@ module.exports = defineSink({
   config: z.strictObject({ path: z.string().min(1).describe('The file, relative to the pipeline file.') }),
   connection: null,
   capabilities: { exactly_once: true, upsert: false, create_table: false, transactional: false },
-  examples: [{ title: 'A file beside the pipeline', yaml: 'type: sample_lines\npath: rows.jsonl\n' }],
+  examples: [
+    {
+      title: 'A file beside the pipeline',
+      yaml: `name: lines
+plugins: [./sample_sink.cjs]
+flows:
+  example:
+    source: { type: generate, count: 5, fields: { id: { type: sequence } } }
+    sink: { type: sample_lines, path: rows.jsonl }
+`,
+    },
+  ],
   conformance: { config: { path: 'rows.jsonl' } },
   writes: config => [config.path],
   create: (config, context) => new SampleSink(path.resolve(context.baseDir, config.path)),

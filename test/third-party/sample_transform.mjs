@@ -49,7 +49,20 @@ export default defineTransform({
   description: 'Shows how a transform outside of the product is written.',
   config: z.strictObject({ column: fields.columnName().describe('The column.') }),
   capabilities: { stateful: false },
-  examples: [{ title: 'Loud devices', yaml: 'type: sample_shout\ncolumn: device\n' }],
+  examples: [
+    {
+      title: 'Loud devices',
+      yaml: `name: loud
+plugins: [./sample_transform.mjs]
+flows:
+  example:
+    source: { type: generate, count: 5, fields: { device: { type: choice, of: [a, b] } } }
+    transforms:
+      - { type: sample_shout, column: device }
+    sink: { type: stdout }
+`,
+    },
+  ],
   conformance: { config: { column: 'device' } },
   create: config => new Shout(config.column),
 })

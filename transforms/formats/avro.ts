@@ -45,12 +45,50 @@ export const avro = defineFormat({
   capabilities: { encodes: true, needs_registry: true },
   examples: [
     {
-      title: 'Read Avro from Kafka',
-      yaml: ['source:', '  type: kafka', '  topics: [metrics]', '  value: avro', ''].join('\n'),
+      title: 'Write and read Avro',
+      yaml: `name: avro
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, keys: { column: device, count: 5, prefix: d- }, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: kafka, topic: avro.metrics, key: [device], value: avro }
+  read:
+    source:
+      type: kafka
+      topics: [avro.metrics]
+      value: avro
+    sink: { type: stdout, limit: 5 }
+`,
     },
     {
       title: 'Read as a schema of our own',
-      yaml: ['value:', '  format: avro', '  reader_schema: schemas/metrics.avsc', ''].join('\n'),
+      yaml: `name: avro-reader
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, keys: { column: device, count: 5, prefix: d- }, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: kafka, topic: avro.readings, key: [device], value: avro }
+  read:
+    source:
+      type: kafka
+      topics: [avro.readings]
+      value: { format: avro, reader_schema: metrics.avsc }
+    sink: { type: stdout, limit: 5 }
+`,
+      files: {
+        'metrics.avsc': `{
+  "type": "record",
+  "name": "Metric",
+  "fields": [
+    { "name": "device", "type": "string" },
+    { "name": "cpu", "type": "double" },
+    { "name": "unit", "type": "string", "default": "percent" }
+  ]
+}
+`,
+      },
     },
   ],
   conformance: { config: {} },

@@ -21,7 +21,25 @@ export const bytes = defineFormat({
   description: 'Each record becomes the column `value`, unchanged. Writes one column of type bytes, utf8, json, fixed or uuid.',
   config,
   capabilities: { encodes: true, needs_registry: false },
-  examples: [{ title: 'Images', yaml: ['source:', '  type: kafka', '  topics: [images]', '  value: bytes', ''].join('\n') }],
+  examples: [
+    {
+      title: 'Whatever stands in a topic',
+      yaml: `name: bytes
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, keys: { column: device, count: 5, prefix: d- }, fields: { line: { type: template, text: 'record {record}' } } }
+    sink: { type: kafka, topic: bytes.images, key: [device], value: { format: string, field: line } }
+  read:
+    source:
+      type: kafka
+      topics: [bytes.images]
+      value: bytes
+    sink: { type: stdout, limit: 5 }
+`,
+    },
+  ],
   conformance: {
     config: {},
     schema: READS,

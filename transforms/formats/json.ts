@@ -31,17 +31,40 @@ export const json = defineFormat({
   examples: [
     {
       title: 'JSON with a declared schema',
-      yaml: [
-        'value:',
-        '  format: json',
-        '  unknown_fields: ignore',
-        '  schema: {ts: timestamp(ms), device: utf8, cpu: "f64?", total: "decimal(18, 4)"}',
-        '',
-      ].join('\n'),
+      yaml: `name: json-schema
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, keys: { column: device, count: 5, prefix: d- }, fields: { cpu: { type: uniform, min: 0, max: 100 }, total: { type: uniform, min: 1, max: 9, decimals: 2 } } }
+    sink: { type: kafka, topic: json.events, key: [device], value: json }
+  read:
+    source:
+      type: kafka
+      topics: [json.events]
+      value:
+        format: json
+        unknown_fields: ignore
+        schema: { ts: timestamp(ms), device: utf8, cpu: "f64?", total: "decimal(18, 4)" }
+    sink: { type: stdout, limit: 5 }
+`,
     },
     {
       title: 'JSON as the first records show it',
-      yaml: ['source:', '  type: kafka', '  topics: [events]', '  value: json', ''].join('\n'),
+      yaml: `name: json
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, keys: { column: device, count: 5, prefix: d- }, fields: { cpu: { type: uniform, min: 0, max: 100 } } }
+    sink: { type: kafka, topic: json.readings, key: [device], value: json }
+  read:
+    source:
+      type: kafka
+      topics: [json.readings]
+      value: json
+    sink: { type: stdout, limit: 5 }
+`,
     },
   ],
   conformance: { config: {} },

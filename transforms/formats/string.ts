@@ -26,7 +26,23 @@ export const string = defineFormat({
   config,
   capabilities: { encodes: true, needs_registry: false },
   examples: [
-    { title: 'Lines of a log', yaml: ['source:', '  type: kafka', '  topics: [log]', '  value: string', ''].join('\n') },
+    {
+      title: 'Lines of a log',
+      yaml: `name: string
+connections:
+  kafka: { brokers: embedded, schema_registry: embedded }
+flows:
+  publish:
+    source: { type: generate, count: 100, keys: { column: device, count: 5, prefix: d- }, fields: { line: { type: template, text: 'request {record} of {key}' } } }
+    sink: { type: kafka, topic: string.log, key: [device], value: { format: string, field: line } }
+  read:
+    source:
+      type: kafka
+      topics: [string.log]
+      value: string
+    sink: { type: stdout, limit: 5 }
+`,
+    },
   ],
   conformance: { config: {}, schema: READS },
   create: ({ field }) => ({

@@ -96,11 +96,61 @@ Memory a key: 56 bytes and its name, and for each detector 48 bytes and what the
   examples: [
     {
       title: 'Windows of a view',
-      yaml: 'type: score\ndetectors:\n  shape: {type: ewma, features: [mean, peak], warmup: 150}\nalarms: 1/day\n',
+      yaml: `name: score-windows
+connections:
+  clickhouse: { url: embedded, database: score_windows }
+flows:
+  ingest:
+    source:
+      type: generate
+      history: 8h # so that detectors are warm
+      interval: 5s
+      keys: { column: device, count: 20, prefix: d- }
+      fields:
+        cpu: { type: series, base: 35, spread: 8, noise: 2, burst: { every: 12h, for: 10m, add: 45 } }
+    sink: { type: clickhouse, table: cpu, time: ts, order_by: [device, ts] }
+  detect:
+    source: { type: view, view: cpu_5m }
+    transforms:
+      - type: score # the keys are those of the view
+        detectors:
+          level: { type: ewma, features: [mean, peak], warmup: 60 }
+        alarms: 1/hour
+    sink: { type: stdout }
+views:
+  cpu_5m:
+    from: cpu
+    size: 5m
+    slide: 1m
+    keys: [device]
+    columns:
+      mean: avg(cpu)
+      peak: max(cpu)
+`,
     },
     {
       title: 'Records as they come',
-      yaml: 'type: score\nkeys: [device]\ntime: ts\ndetectors:\n  level: {type: ewma, features: [cpu]}\n  limit: {type: threshold, if: cpu > 99.0}\nthreshold: 4\n',
+      yaml: `name: score-records
+flows:
+  detect:
+    source:
+      type: generate
+      count: 2000
+      start: 2024-01-01T00:00:00Z
+      interval: 5m
+      keys: { column: device, count: 2, prefix: d- }
+      fields:
+        cpu: { type: series, base: 40, noise: 3, burst: { every: 12h, for: 10m, add: 70 } }
+    transforms:
+      - type: score
+        keys: [device]
+        time: ts
+        detectors:
+          level: { type: ewma, features: [cpu], warmup: 150 }
+          limit: { type: threshold, if: cpu > 99.0 }
+        threshold: 4
+    sink: { type: stdout }
+`,
     },
   ],
   conformance: {

@@ -1,5 +1,6 @@
 import { type Json, jsonSchema } from '../../../config/pipeline_schema'
 import { referencePage } from '../../../config/reference'
+import { markdownPage } from '../../../config/reference_text'
 import { registry } from './plugins'
 
 const schema = jsonSchema(registry)
@@ -50,7 +51,7 @@ test('secrets are marked and our own metadata stays inside', () => {
 
 test('a reference page lists every option with its type and default', () => {
   const [table] = registry.all.filter(d => d.kind === 'sink' && d.name === 'table')
-  const page = referencePage(table, definitions['sink.table'])
+  const page = markdownPage(referencePage(table, definitions['sink.table']))
   expect(page).toContain('# table (sink)')
   expect(page).toContain('| `table` | text | required |')
   expect(page).toContain('| `mode` | `append`, `upsert` | `append` |')

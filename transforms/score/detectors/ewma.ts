@@ -38,7 +38,25 @@ export const ewma = defineDetector({
   examples: [
     {
       title: 'Sends out more than it used to',
-      yaml: 'detectors:\n  leak: {type: ewma, features: [bytes_out], direction: up, half_life: 288}\n',
+      yaml: `name: leak
+flows:
+  detect:
+    source:
+      type: generate
+      count: 2000
+      start: 2024-01-01T00:00:00Z
+      interval: 5m
+      keys: { column: device, count: 2, prefix: d- }
+      fields:
+        bytes_out: { type: series, base: 5000, noise: 500, min: 0, burst: { every: 1d, for: 10m, add: 50000 } }
+    transforms:
+      - type: score
+        keys: [device]
+        time: ts
+        detectors:
+          leak: { type: ewma, features: [bytes_out], direction: up, half_life: 288 }
+    sink: { type: stdout }
+`,
     },
   ],
   conformance: { config: { features: ['cpu', 'bytes'], warmup: 3 } },

@@ -44,7 +44,25 @@ export const novelty = defineDetector({
   examples: [
     {
       title: 'A daily course',
-      yaml: 'detectors:\n  shape: {type: novelty, features: [mean, peak], season: 1d, warmup: 288}\n',
+      yaml: `name: daily-course
+flows:
+  detect:
+    source:
+      type: generate
+      count: 2000
+      start: 2024-01-01T00:00:00Z
+      interval: 5m
+      keys: { column: device, count: 2, prefix: d- }
+      fields:
+        cpu: { type: series, base: 40, daily: { amplitude: 20, peak: 14h }, noise: 2, burst: { every: 2d, for: 30m, add: 50 } }
+    transforms:
+      - type: score
+        keys: [device]
+        time: ts
+        detectors:
+          shape: { type: novelty, features: [cpu], season: 1d, warmup: 288 }
+    sink: { type: stdout }
+`,
     },
   ],
   conformance: { config: { features: ['cpu', 'bytes'], warmup: 10, season: '1h', slots: 4, shapes: 4 } },

@@ -39,7 +39,31 @@ export const threshold = defineDetector({
     'holds, with a score of at least 4 and at least the threshold of the flow. `score` gives the score itself; null counts as 0. A ' +
     'record for which an expression fails is rejected with D012.',
   config,
-  examples: [{ title: 'Too much garbage', yaml: 'detectors:\n  garbage: {type: threshold, if: bad > 0.2 * n}\n' }],
+  examples: [
+    {
+      title: 'Too much garbage',
+      yaml: `name: garbage
+flows:
+  detect:
+    source:
+      type: generate
+      count: 100
+      start: 2024-01-01T00:00:00Z
+      interval: 5m
+      keys: { column: device, count: 2, prefix: d- }
+      fields:
+        n: { type: uniform, min: 90, max: 110 }
+        bad: { type: uniform, min: 0, max: 25 }
+    transforms:
+      - type: score
+        keys: [device]
+        time: ts
+        detectors:
+          garbage: { type: threshold, if: bad > 0.2 * n, features: [bad, n] }
+    sink: { type: stdout }
+`,
+    },
+  ],
   conformance: { config: { if: 'bytes > 150000' } },
   create: (options, context) => new Threshold(options, context),
 })

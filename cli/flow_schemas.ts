@@ -8,16 +8,42 @@ import { silent } from '../runtime/events'
 import { needsKey } from '../runtime/record_columns'
 import type { Registry } from '../runtime/registry'
 import { fieldTypeName, type Schema } from '../runtime/schema'
-import type { FlowSpec, PipelineSpec } from '../runtime/spec'
-import { createReading, type ReadingParts, upstreamOf } from '../runtime/stages'
+import type { FlowSpec, PipelineSpec, ViewSpec } from '../runtime/spec'
+import { createReading, endpoints, type ReadingParts, upstreamOf } from '../runtime/stages'
+import { viewName } from '../runtime/views/plan'
+
+export interface ColumnSchema {
+  readonly name: string
+  /** As in YAML, such as `f64?`; null: ClickHouse says when it makes the view. */
+  readonly type: string | null
+}
 
 export interface StageSchema {
   readonly stage: string
-  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  readonly columns: readonly ColumnSchema[]
 }
 
-/** Columns after each stage of a flow; null: known only to a registry or a topic, which are not asked. */
+/**
+ * Columns after each stage of a flow, as far as the file says: a stage behind one whose types are not known is not there. Null: not
+ * even the first is known without a registry or a topic, which are not asked.
+ */
 export type FlowSchema = readonly StageSchema[] | null
+
+export const columnText = ({ name, type }: ColumnSchema): string => (type === null ? name : `${name} ${type}`)
+
+/** Columns of a view, as people see them in ClickHouse. The types of keys and aggregates are ClickHouse's to say. */
+export const viewColumns = ({ window, keys, columns }: ViewSpec): readonly ColumnSchema[] => {
+  const own = [...keys, ...Object.keys(columns)].map(name => ({ name, type: null }))
+  if (window === null) return own
+  const times = ['window_start', 'window_end'].map(name => ({ name, type: 'timestamp(s)' }))
+  return [...times, ...own, { name: '_rev', type: 'i64' }]
+}
+
+/** What a flow that reads a view is given. */
+const deliveredColumns = (view: ViewSpec): readonly ColumnSchema[] => [
+  ...viewColumns(view),
+  { name: '_kind', type: 'enum(close, revise, final)' },
+]
 
 /**
  * Follows flows in the order in which they feed each other: what one writes as Avro or JSON the next one reads. With `absent: 'unknown'`
@@ -48,6 +74,12 @@ async function follow(
     const done = outputs.get(spec)
     if (done !== undefined) return done
     outputs.set(spec, null)
+    const { reads } = endpoints(spec, registry)
+    const view = pipeline.views.find(v => reads.includes(viewName(v)))
+    if (view) {
+      stages.set(spec, [{ stage: spec.source.type, columns: deliveredColumns(view) }])
+      return null
+    }
     const upstream = upstreamOf(pipeline, spec, registry)
     const parts = createReading(pipeline, spec, { registry, events: silent, clock: systemClock, dataDir, offline: true })
     try {

@@ -1,7 +1,7 @@
 import type { Registry } from '../runtime/registry'
-import type { FlowSpec, PipelineSpec, ViewSpec } from '../runtime/spec'
+import type { FlowSpec, PipelineSpec } from '../runtime/spec'
 import { endpoints } from '../runtime/stages'
-import type { FlowSchema } from './flow_schemas'
+import { columnText, type FlowSchema, viewColumns } from './flow_schemas'
 
 /** `store`: a topic or table. `stage`: a source, transform or sink of a flow. */
 export type NodeKind = 'store' | 'view' | 'stage'
@@ -48,7 +48,7 @@ export function graphOf(pipeline: PipelineSpec, registry: Registry, schemas: Rea
     })
     const columns = schemas.get(flow)
     for (let i = 1; i < ids.length; i++) {
-      const passing = columns?.[i - 1]?.columns.map(c => `${c.name} ${c.type}`) ?? null
+      const passing = columns?.[i - 1]?.columns.map(columnText) ?? null
       edges.push({ from: ids[i - 1], to: ids[i], columns: passing, kind: 'rows' })
     }
     const { source, sink } = endpoints(flow, registry)
@@ -67,19 +67,12 @@ export function graphOf(pipeline: PipelineSpec, registry: Registry, schemas: Rea
     edges.push({
       from: store(view.connection, `${type}:${view.from}`),
       to: store(view.connection, `view:${view.name}`),
-      columns: viewColumns(view),
+      columns: viewColumns(view).map(columnText),
       kind: 'windows',
     })
   }
   return { name: pipeline.name, nodes: [...nodes.values()], edges }
 }
-
-/** Names alone: the types of aggregates are ClickHouse's to say. */
-const viewColumns = (view: ViewSpec): readonly string[] => [
-  ...(view.window === null ? [] : ['window_start', 'window_end']),
-  ...view.keys,
-  ...Object.keys(view.columns),
-]
 
 const WORDS: Readonly<Record<string, string>> = { kafka: 'topic', clickhouse: 'table' }
 

@@ -3,6 +3,9 @@ import type { Graph, GraphEdge, GraphNode } from './graph'
 export const GRAPH_FORMATS = ['mermaid', 'dot', 'text'] as const
 export type GraphFormat = (typeof GRAPH_FORMATS)[number]
 
+/** What stands in the place of columns that are not known. */
+export const UNKNOWN_COLUMNS = 'columns known when it runs'
+
 /** Columns on an edge of a drawing; the rest is counted. Text has them all. */
 const MOST_COLUMNS = 8
 
@@ -21,7 +24,7 @@ export function graphText(graph: Graph, format: GraphFormat): string {
 function edgeLines({ columns, kind }: GraphEdge): readonly string[] {
   if (kind === 'letters') return ['what cannot be read or written']
   if (columns === undefined) return []
-  if (columns === null) return ['columns known when it runs']
+  if (columns === null) return [UNKNOWN_COLUMNS]
   const more = columns.length > MOST_COLUMNS ? [`and ${columns.length - MOST_COLUMNS} more`] : []
   return [...columns.slice(0, MOST_COLUMNS), ...more]
 }
@@ -92,7 +95,7 @@ function text(graph: Graph): string {
       const writes = i === stages.length - 1 ? outside(stage.id, 'to', 'rows') : ''
       out.push(`  ${stage.label}${reads ? ` <- ${reads}` : ''}${writes ? ` -> ${writes}` : ''}`)
       const passing = graph.edges.find(e => e.from === stage.id && e.to === stages[i + 1]?.id)
-      if (passing) out.push(`    ${passing.columns?.join(', ') ?? 'columns known when it runs'}`)
+      if (passing) out.push(`    ${passing.columns?.join(', ') ?? UNKNOWN_COLUMNS}`)
     }
     const letters = outside(stages[0]?.id, 'to', 'letters')
     if (letters) out.push(`  what cannot be read or written -> ${letters}`)

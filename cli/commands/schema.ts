@@ -1,13 +1,19 @@
 import { jsonSchema } from '../../config/pipeline_schema'
 import { ConnectError } from '../../runtime/errors'
+import { didYouMean } from '../../runtime/registry'
+import type { FlowSpec } from '../../runtime/spec'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
-import { type FlowSchema, flowSchemas } from '../flow_schemas'
+import { type ColumnSchema, columnText, type FlowSchema, flowSchemas, viewColumns } from '../flow_schemas'
+import { UNKNOWN_COLUMNS } from '../graph_text'
 import type { Io } from '../io'
-import { loadFiles } from '../load'
+import { loadFile } from '../load'
 import { builtInRegistry } from '../registry'
 
-/** `connect schema [FILE [FLOW]]`: the JSON Schema of the language, or the columns at each stage. Opens no socket. Returns the exit code. */
+/**
+ * `connect schema [FILE [FLOW]]`: the JSON Schema of the language, or the columns at each stage of the flows and of the views, as far
+ * as the file says. Opens no socket. Returns the exit code.
+ */
 export async function schema(
   file: string | undefined,
   flow: string | undefined,
@@ -16,41 +22,44 @@ export async function schema(
 ): Promise<number> {
   if (file === undefined) {
     const text = jsonSchema(builtInRegistry())
-    if (options.json)
-      await printEnvelope(io, {
-        command: 'schema',
-        ok: true,
-        summary: 'JSON Schema of pipeline files',
-        result: { schema: text },
-        error: null,
-      })
-    else await io.out(`${JSON.stringify(text, null, 2)}\n`)
+    if (!options.json) await io.out(`${JSON.stringify(text, null, 2)}\n`)
+    else {
+      const summary = 'JSON Schema of pipeline files'
+      await printEnvelope(io, { command: 'schema', ok: true, summary, result: { schema: text }, error: null })
+    }
     return EXIT.ok
   }
-  const { pipelines, registry } = await loadFiles([file], io)
-  const [pipeline] = pipelines
+  const { pipeline, registry } = await loadFile(file, io)
   const chosen = pipeline.flows.filter(f => flow === undefined || f.name === flow)
-  if (chosen.length === 0)
-    throw new ConnectError(
-      'C010_UNKNOWN_REFERENCE',
-      `${file} has no flow "${flow}"; it has ${pipeline.flows.map(f => f.name).join(', ')}`,
-    )
+  if (flow !== undefined && chosen.length === 0) {
+    const names = pipeline.flows.map(f => f.name)
+    const near = didYouMean(flow, names)
+    const hint = near ? `did you mean ${near}?` : `it has ${names.join(', ')}`
+    throw new ConnectError('C010_UNKNOWN_REFERENCE', `${file} has no flow "${flow}"`, { hint })
+  }
+  const views = flow === undefined ? pipeline.views : []
   const known = await flowSchemas(pipeline, registry)
-  const result = Object.fromEntries(chosen.map(f => [f.name, known.get(f) ?? null]))
-  if (options.json)
-    await printEnvelope(io, {
-      command: 'schema',
-      ok: true,
-      summary: `${chosen.length} flow(s)`,
-      result: { flows: result },
-      error: null,
-    })
-  else for (const f of chosen) await io.out(text(f.name, known.get(f) ?? null))
+  if (options.json) {
+    const result = {
+      flows: Object.fromEntries(chosen.map(f => [f.name, known.get(f) ?? null])),
+      views: Object.fromEntries(views.map(v => [v.name, viewColumns(v)])),
+    }
+    const summary = `${chosen.length} flow(s)`
+    await printEnvelope(io, { command: 'schema', ok: true, summary, result, error: null })
+    return EXIT.ok
+  }
+  for (const f of chosen) await io.out(flowText(f, known.get(f) ?? []))
+  for (const v of views) await io.out(`${v.name} (view of ${v.from})\n  ${columnsText(viewColumns(v))}\n`)
   return EXIT.ok
 }
 
-function text(name: string, stages: FlowSchema): string {
-  if (!stages) return `${name}\n  known once the registry or the first records are read\n`
-  const lines = stages.map(s => `  ${s.stage}: ${s.columns.map(c => `${c.name} ${c.type}`).join(', ')}`)
-  return `${[name, ...lines].join('\n')}\n`
+/** A line for each stage before the sink, which is given what the last of them leaves. */
+function flowText({ name, source, transforms }: FlowSpec, known: NonNullable<FlowSchema>): string {
+  const stages = [source, ...transforms].map(({ type }, i) => {
+    const { columns } = known[i] ?? {}
+    return `  ${type}: ${columns ? columnsText(columns) : UNKNOWN_COLUMNS}`
+  })
+  return `${[name, ...stages].join('\n')}\n`
 }
+
+const columnsText = (columns: readonly ColumnSchema[]): string => columns.map(columnText).join(', ')

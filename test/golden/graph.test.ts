@@ -23,6 +23,10 @@ flows:
   other:
     source: {type: kafka, topics: [unknown], value: avro}
     sink: {type: stdout}
+  windows:
+    source: {type: view, view: orders_1m}
+    transforms: [{type: score, detectors: {many: {type: ewma, features: [n]}}}]
+    sink: {type: kafka, topic: windows, value: avro}
 views:
   orders_1m: {from: orders, size: 1m, keys: [key], columns: {n: count()}}
 `,
@@ -52,9 +56,35 @@ other
     columns known when it runs
   stdout sink
 
+windows
+  view source <- view orders_1m
+    window_start timestamp(s), window_end timestamp(s), key, n, _rev i64, _kind enum(close, revise, final)
+  score
+    columns known when it runs
+  kafka sink -> topic windows
+
 view orders_1m <- table orders
-    window_start, window_end, key, n
+    window_start timestamp(s), window_end timestamp(s), key, n, _rev i64
 `)
+})
+
+test('schema says the same of flows and views', async () => {
+  const { code, out } = await inProcess(['schema', file])
+  expect(code).toBe(0)
+  expect(out).toContain('rename: ts timestamp(ms), key i64, b_c f64\n')
+  expect(out).toContain('other\n  kafka: columns known when it runs\n')
+  expect(out).toContain(`windows
+  view: window_start timestamp(s), window_end timestamp(s), key, n, _rev i64, _kind enum(close, revise, final)
+  score: columns known when it runs
+orders_1m (view of orders)
+  window_start timestamp(s), window_end timestamp(s), key, n, _rev i64
+`)
+  const json = JSON.parse((await inProcess(['schema', file, '--json'])).out)
+  expect(json.result.views.orders_1m).toContainEqual({ name: 'n', type: null })
+  expect(json.result.flows.windows).toHaveLength(1)
+  expect(json.result.flows.other).toBeNull()
+  const wrong = await inProcess(['schema', file, 'windos'])
+  expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('did you mean windows?')])
 })
 
 test('mermaid', async () => {
@@ -64,7 +94,7 @@ test('mermaid', async () => {
   expect(lines).toContain('  n2[("topic orders")]')
   expect(lines).toContain('  n0 -->|"ts timestamp(ms)<br>id i64<br>b_c f64"| n1')
   expect(lines.filter(l => l.includes('-.->|"what cannot be read or written"|'))).toHaveLength(1)
-  expect(lines.filter(l => l.includes('|"columns known when it runs"|'))).toHaveLength(1)
+  expect(lines.filter(l => l.includes('|"columns known when it runs"|'))).toHaveLength(2)
   // every id that is used is declared
   const declared = new Set(lines.flatMap(l => /^ +(n\d+)[[(]/.exec(l)?.[1] ?? []))
   for (const line of lines) for (const [id] of line.replace(/\|.*\|/, '').matchAll(/\bn\d+\b/g)) expect(declared).toContain(id)

@@ -1,4 +1,4 @@
-import type { Field, Schema } from '../runtime/schema'
+import { fieldTypeName, type Schema } from '../runtime/schema'
 
 /** What a new pipeline file is made of. */
 export interface Scaffold {
@@ -16,7 +16,7 @@ export interface Scaffold {
   readonly file: string
 }
 
-export const SCAFFOLD_SOURCES = ['kafka', 'file', 'generate'] as const
+export const SCAFFOLD_SOURCES = ['kafka', 'file', 'host', 'generate'] as const
 export const SCAFFOLD_VALUES = ['avro', 'json', 'string'] as const
 
 export type ScaffoldSource =
@@ -29,8 +29,9 @@ export type ScaffoldSource =
       /** Null: none. */
       readonly registry: string | null
     }
+  /** As seen from the pipeline file. */
   | { readonly type: 'file'; readonly path: string }
-  | { readonly type: 'generate' }
+  | { readonly type: 'host' | 'generate' }
 
 /** The columns that a table needs to be told about. */
 interface Roles {
@@ -66,12 +67,15 @@ export function scaffold(s: Scaffold): string {
   return `${lines.join('\n')}\n`
 }
 
-const headComment = ({ file, samples, schema, table }: Scaffold): readonly string[] => [
+const headComment = ({ file, samples, schema, source: from, table }: Scaffold): readonly string[] => [
   `# Into the table ${table}, exactly once.`,
   `#   connect validate ${file}`,
   `#   connect run ${file}`,
   `#   connect sql ${file} "SELECT * FROM ${table} LIMIT 5"`,
-  ...(schema ? ['# Columns that were found:', ...schema.fields.map(f => `#   ${f.name}: ${typeOf(f)}`)] : []),
+  // those of files are written out below
+  ...(schema && from.type !== 'file'
+    ? ['# Columns that were found:', ...schema.fields.map(f => `#   ${f.name}: ${fieldTypeName(f)}`)]
+    : []),
   ...(samples.length > 0 ? ['# Records that were found:', ...samples.map(r => `#   ${clipped(r)}`)] : []),
 ]
 
@@ -80,9 +84,6 @@ const clipped = (text: string): string => {
   const line = text.replace(/\p{Cc}+/gu, ' ')
   return line.length <= 120 ? line : `${line.slice(0, 119)}…`
 }
-
-const typeOf = ({ type, nullable }: Field): string =>
-  `${type.kind === 'timestamp' ? `timestamp(${type.unit})` : type.kind}${nullable ? ', may be null' : ''}`
 
 function connections({ source: from, name }: Scaffold): readonly string[] {
   const kafka =
@@ -105,7 +106,7 @@ function connections({ source: from, name }: Scaffold): readonly string[] {
 /** An address that is a reference already stays one. */
 const variable = (name: string, standard: string): string => (standard.startsWith('${') ? standard : `\${${name}:-${standard}}`)
 
-function source({ source: from }: Scaffold, { time }: Roles): readonly string[] {
+function source({ source: from, schema }: Scaffold, { time }: Roles): readonly string[] {
   switch (from.type) {
     case 'kafka':
       return [
@@ -121,8 +122,11 @@ function source({ source: from }: Scaffold, { time }: Roles): readonly string[] 
         '    source:',
         '      type: file # CSV and NDJSON, plain or gzip',
         `      path: ${scalar(from.path)}`,
-        '      # schema: { ts: timestamp(ms), value: f64 } # else the types are taken from the first rows',
+        ...fileSchema(schema),
+        ...(time === null ? [] : [`      time: ${scalar(time)} # the event time of a record`]),
       ]
+    case 'host':
+      return ['    source:', '      type: host # CPU, memory, network and disk of this machine', '      interval: 1s']
     case 'generate':
       return [
         '    source:',
@@ -134,6 +138,17 @@ function source({ source: from }: Scaffold, { time }: Roles): readonly string[] 
         '        value: { type: series, base: 20, spread: 2, noise: 0.5, burst: { every: 1h, for: 2m, add: 15 } }',
       ]
   }
+}
+
+/** The columns as they were found, to be corrected by hand; else they would be looked for again at each start. */
+function fileSchema(schema: Schema | null): readonly string[] {
+  // a name that is no word of the language can only be left to be found
+  if (!schema?.fields.every(f => COLUMN.test(f.name)))
+    return ['      # schema: { ts: timestamp(ms), value: f64 } # else the types are taken from the first rows']
+  return [
+    '      schema: # from the first records; a trailing ? allows null',
+    ...schema.fields.map(f => `        ${scalar(f.name)}: ${fieldTypeName(f)}`),
+  ]
 }
 
 function sink({ table }: Scaffold, { time, keys }: Roles): readonly string[] {
@@ -155,7 +170,7 @@ function sink({ table }: Scaffold, { time, keys }: Roles): readonly string[] {
 /** What cannot be read must go somewhere; without this a flow stops at it. */
 function letters({ source: from, name }: Scaffold): readonly string[] {
   const to = from.type === 'kafka' ? from.topic : name
-  if (from.type === 'generate') return []
+  if (from.type === 'generate' || from.type === 'host') return []
   return [
     '    # what cannot be read or written is set aside with its reason; without this line the flow stops at it',
     from.type === 'kafka'
@@ -183,13 +198,15 @@ function views({ table }: Scaffold, { time, keys, measure }: Roles): readonly st
 
 /** The record's own timestamp, where no column says when something happened. */
 const RECORDED = 'recorded_at'
+const COLUMN = /^[A-Za-z_]\w*$/
 const TIME_NAMES = /^(ts|time|timestamp|event_?time|occurred_?at|created_?at|date_?time)$/i
 const KEY_NAMES = /(^|_)(id|key|name|device|host|instance|sensor|site|user|customer|series)$/i
 
 function rolesOf({ source: from, schema }: Scaffold): Roles {
   if (from.type === 'generate') return { time: 'ts', keys: ['device'], measure: 'value' }
+  if (from.type === 'host') return { time: 'ts', keys: ['host'], measure: 'cpu' }
   // a column that may be null can neither order a table nor be its time
-  const fields = (schema?.fields ?? []).filter(f => !f.nullable && /^[A-Za-z_]\w*$/.test(f.name))
+  const fields = (schema?.fields ?? []).filter(f => !f.nullable && COLUMN.test(f.name))
   const times = fields.filter(f => f.type.kind === 'timestamp')
   const time = (times.find(f => TIME_NAMES.test(f.name)) ?? times[0])?.name ?? (from.type === 'kafka' ? RECORDED : null)
   const texts = fields.filter(f => ['utf8', 'dictionary', 'uuid'].includes(f.type.kind) && KEY_NAMES.test(f.name))

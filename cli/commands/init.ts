@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { ConnectError } from '../../runtime/errors'
+import { fieldTypeName, type Schema } from '../../runtime/schema'
 import { type Asker, createAsker, type Question } from '../ask'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
 import { loadFiles } from '../load'
-import { sampleTopic, type TopicSample } from '../sample_topic'
+import { sampleFiles } from '../sample_files'
+import { sampleTopic } from '../sample_topic'
 import { SCAFFOLD_SOURCES, SCAFFOLD_VALUES, type ScaffoldSource, scaffold } from '../scaffold'
 
 export interface InitOptions {
@@ -30,21 +32,16 @@ const TABLE = /^[A-Za-z_][A-Za-z0-9_]{0,199}$/
 const TOPIC = /^[A-Za-z0-9._-]{1,249}$/
 
 /**
- * `connect init`: writes a pipeline file that is valid and explained. Asks on a terminal for what no option says; elsewhere the rest
- * is guessed, and what cannot be is C019. Returns the exit code.
+ * `connect init`: writes a pipeline file that is valid and explained. Asks on a terminal for what no option says; elsewhere names are
+ * made from the source, and what cannot be guessed is C019. Returns the exit code.
  */
 export async function init(options: InitOptions, io: Io): Promise<number> {
   const asker = io.inIsTerminal && !options.json ? createAsker(io) : null
   try {
     const answers = answersBy(asker)
-    const source = await chooseSource(options, answers)
-    let sample: TopicSample | null = null
-    if (options.fromTopic !== undefined && source.type === 'kafka') {
-      await io.err(`reading ${options.fromTopic} ...\n`)
-      const { topic, brokers, registry } = source
-      sample = await sampleTopic({ topic, brokers, registry, data: options.data }, io)
-    }
-    const guess = wordOf(source.type === 'kafka' ? source.topic : source.type === 'file' ? 'files' : 'demo')
+    const source = await chooseSource(options, asker !== null, answers)
+    const sample = await sampleOf(source, options, io)
+    const guess = wordOf(source.type === 'kafka' ? source.topic : source.type === 'generate' ? 'demo' : `${source.type}s`)
     const name = await answers(options.name, '--name', {
       text: 'Name of the pipeline',
       standard: guess.replaceAll('_', '-'),
@@ -59,13 +56,12 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     const file = path.resolve(io.cwd, out)
     if (existsSync(file) && !options.force)
       throw new ConnectError('C019_USAGE', `${out} is there already`, { hint: 'give another --out, or --force to replace it' })
-    const value = sample && options.value === undefined ? sample.value : null
     const text = scaffold({
       name,
-      source: source.type === 'kafka' && value !== null ? { ...source, value } : source,
+      source: seenFrom(path.dirname(file), sample.source, io.cwd),
       table,
-      schema: sample?.schema ?? null,
-      samples: sample?.rows ?? [],
+      schema: sample.schema,
+      samples: sample.rows,
       editorSchema: editorSchema(file),
       file: out,
     })
@@ -73,11 +69,13 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     writeFileSync(file, text)
     // what was written must be valid; a mistake of ours is better heard of here than at the next command
     await loadFiles([file], io)
-    const columns = sample?.schema ? `, ${sample.schema.fields.length} columns found` : ''
-    const summary = `${out} is written${columns}`
-    if (options.json)
-      await printEnvelope(io, { command: 'init', ok: true, summary, result: { file: out, name, table }, error: null })
-    else
+    const columns = sample.schema ? `, ${sample.schema.fields.length} columns found` : ''
+    const summary = `${out} is written: from ${whence(source)} into the table ${table}${columns}`
+    if (options.json) {
+      const found = sample.schema?.fields.map(f => ({ name: f.name, type: fieldTypeName(f) })) ?? null
+      const result = { file: out, name, source: source.type, table, columns: found }
+      await printEnvelope(io, { command: 'init', ok: true, summary, result, error: null })
+    } else
       await io.out(
         `${summary}\n  connect validate ${out}\n  connect run ${out}\n  connect sql ${out} "SELECT * FROM ${table} LIMIT 5"\n`,
       )
@@ -102,17 +100,50 @@ const answersBy =
     return value
   }
 
-async function chooseSource(options: InitOptions, answers: Answers): Promise<ScaffoldSource> {
+const whence = (source: ScaffoldSource): string => {
+  if (source.type === 'kafka') return `the topic ${source.topic}`
+  if (source.type === 'file') return source.path
+  return source.type === 'host' ? 'readings of this machine' : 'generated rows'
+}
+
+interface Sample {
+  /** With what reading it has shown. */
+  readonly source: ScaffoldSource
+  /** Null: nothing was there to be read. */
+  readonly schema: Schema | null
+  readonly rows: readonly string[]
+}
+
+/** Reads what is there already: the topic of --from-topic, or files. */
+async function sampleOf(source: ScaffoldSource, options: InitOptions, io: Io): Promise<Sample> {
+  if (source.type === 'kafka' && options.fromTopic !== undefined) {
+    await io.err(`reading ${options.fromTopic} ...\n`)
+    const { topic, brokers, registry } = source
+    const { value, schema, rows } = await sampleTopic({ topic, brokers, registry, data: options.data }, io)
+    return { source: options.value === undefined ? { ...source, value } : source, schema, rows }
+  }
+  if (source.type !== 'file') return { source, schema: null, rows: [] }
+  const schema = await sampleFiles(source.path, io)
+  if (!schema) await io.err(`no file matches ${source.path} yet, so its columns are not known\n`)
+  return { source, schema, rows: [] }
+}
+
+async function chooseSource(options: InitOptions, asks: boolean, answers: Answers): Promise<ScaffoldSource> {
   const topic = options.fromTopic ?? options.topic
   const implied = topic !== undefined ? 'kafka' : options.path !== undefined ? 'file' : undefined
-  const type = await answers(options.source ?? implied, '--source', {
+  const given = options.source ?? implied
+  if (given === undefined && !asks) {
+    const hint = `give --source ${SCAFFOLD_SOURCES.join('|')}, or --topic, --from-topic or --path`
+    throw new ConnectError('C019_USAGE', '--source is missing, and without a terminal nobody can be asked', { hint })
+  }
+  const type = await answers(given, '--source', {
     text: 'Source',
     standard: 'generate',
     choices: SCAFFOLD_SOURCES,
   })
   if (options.fromTopic !== undefined && type !== 'kafka')
     throw new ConnectError('C019_USAGE', `--from-topic goes with --source kafka, not with ${type}`)
-  if (type === 'generate') return { type }
+  if (type === 'generate' || type === 'host') return { type }
   if (type === 'file') return { type, path: await answers(options.path, '--path', { text: 'Files, such as data/*.csv' }) }
   const chosen = await answers(topic, '--topic', {
     text: 'Topic',
@@ -131,6 +162,12 @@ async function chooseSource(options: InitOptions, answers: Answers): Promise<Sca
     ? await answers(options.registry, '--registry', { text: 'Schema registry, http://HOST:PORT', standard })
     : null
   return { type: 'kafka', topic: chosen, brokers, registry, value: value as (typeof SCAFFOLD_VALUES)[number] }
+}
+
+/** Paths in a pipeline file are relative to it, those of a command line to where it is typed. */
+function seenFrom(folder: string, source: ScaffoldSource, cwd: string): ScaffoldSource {
+  if (source.type !== 'file' || path.isAbsolute(source.path) || source.path.startsWith('${')) return source
+  return folder === path.resolve(cwd) ? source : { ...source, path: path.relative(folder, path.resolve(cwd, source.path)) }
 }
 
 /** A word that can name a table: `shop.orders-v2` is shop_orders_v2. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { connect } from '../../../cli/program'
@@ -14,12 +14,12 @@ const root = path.dirname(folder.file('here', ''))
 const at = (name: string): string => path.join(root, name)
 
 test.each([
-  ['nothing', []],
+  ['generated rows', ['--source', 'generate']],
+  ['this machine', ['--source', 'host']],
   ['a topic', ['--topic', 'shop.orders-v2']],
   ['addresses', ['--topic', 'orders', '--brokers', 'k1:9092,k2:9092', '--registry', 'http://registry:8081']],
   ['variables', ['--topic', 'orders', '--brokers', '${BROKERS:-k:9092}', '--value', 'json']],
   ['text', ['--topic', 'orders', '--value', 'string']],
-  ['files', ['--path', 'data/**/*.csv', '--name', 'load', '--table', 'Rows']],
   ['a topic that reads like a number', ['--topic', '1.5', '--name', 'n']],
   ['a topic that reads like null', ['--topic', 'null']],
 ])('%s', async (name, args) => {
@@ -31,6 +31,49 @@ test.each([
   expect(JSON.parse(readFileSync(path.resolve(root, schema), 'utf8'))).toHaveProperty('definitions')
 })
 
+describe('files', () => {
+  const csv = 'time,device,cpu,note\n2024-01-01T00:00:00Z,d-1,12.5,\n2024-01-01T00:00:01Z,d-2,7,late\n'
+  const init = (...args: readonly string[]) => inProcess(['init', ...args])
+
+  test('their columns are written down, with types', async () => {
+    const out = at('columns.yaml')
+    const outcome = await init('--path', folder.file('cpu.csv', csv), '--out', out, '--name', 'load', '--table', 'Rows')
+    expect(outcome).toMatchObject({ code: 0, err: '', out: expect.stringContaining('4 columns found') })
+    const text = readFileSync(out, 'utf8')
+    expect(text).toContain(
+      '      schema: # from the first records; a trailing ? allows null\n        time: timestamp(ms)\n        device: utf8\n        cpu: f64\n        note: utf8?\n',
+    )
+    expect(text).toContain('      time: time # the event time of a record\n')
+    expect(text).toContain('      order_by: [device, time]\n')
+    expect(await inProcess(['validate', out])).toMatchObject({ code: 0, err: '' })
+    expect((await inProcess(['schema', out])).out).toContain('file: time timestamp(ms), device utf8, cpu f64, note utf8?\n')
+  })
+
+  test('the path is written as seen from the file', async () => {
+    folder.file('cpu.csv', csv)
+    mkdirSync(at('pipelines'), { recursive: true })
+    const { io } = collectingIo()
+    const out = path.join('pipelines', 'load.yaml')
+    expect(await connect(['init', '--path', 'cp*.csv', '--out', out], { ...io, cwd: root })).toBe(0)
+    expect(readFileSync(at(out), 'utf8')).toContain('path: "../cp*.csv"\n')
+    expect((await inProcess(['schema', at(out)])).out).toContain('cpu f64')
+  })
+
+  test('names that are no words are left to be found', async () => {
+    const out = at('odd.yaml')
+    expect((await init('--path', folder.file('odd.csv', 'a b,c\n1,2\n'), '--out', out)).code).toBe(0)
+    expect(readFileSync(out, 'utf8')).toContain('      # schema: {')
+    expect(await inProcess(['validate', out])).toMatchObject({ code: 0, err: '' })
+  })
+
+  test('none is there yet: said, and written without columns', async () => {
+    const out = at('later.yaml')
+    const outcome = await init('--path', at('later/*.csv'), '--out', out)
+    expect(outcome).toMatchObject({ code: 0, err: expect.stringContaining('its columns are not known') })
+    expect(await inProcess(['validate', out])).toMatchObject({ code: 0, err: '' })
+  })
+})
+
 const kafka: ScaffoldSource = { type: 'kafka', topic: 'cpu', value: 'avro', brokers: 'embedded', registry: 'embedded' }
 const write = (schema: ReturnType<typeof schemaOf> | null): string =>
   scaffold({ name: 'cpu', source: kafka, table: 'cpu', schema, samples: ['{"a":1}'], editorSchema: 'x', file: 'cpu.yaml' })
@@ -39,7 +82,7 @@ test('the columns that were found say what is the time and what orders the table
   const text = write(schemaOf({ seen: 'timestamp(ms)?', ts: 'timestamp(us)', host: 'utf8?', device: 'utf8', cpu: 'f64' }))
   expect(text).toContain('      time: ts ')
   expect(text).toContain('      order_by: [device, ts]\n')
-  expect(text).toContain('#   host: utf8, may be null\n')
+  expect(text).toContain('#   host: utf8?\n')
   expect(text).toContain('#   {"a":1}\n')
   expect(text).not.toContain('recorded_at')
 })
@@ -59,23 +102,28 @@ test('what stands in comments to be tried is valid too', async () => {
 
 test('a file that is there stays, unless it is to be replaced', async () => {
   const out = folder.file('mine.yaml', 'mine')
-  const refused = await inProcess(['init', '--out', out])
+  const generate = ['init', '--source', 'generate', '--out', out]
+  const refused = await inProcess(generate)
   expect([refused.code, readFileSync(out, 'utf8')]).toEqual([2, 'mine'])
   expect(refused.err).toContain('is there already')
-  expect((await inProcess(['init', '--out', out, '--force', '--json'])).code).toBe(0)
+  expect((await inProcess([...generate, '--force', '--json'])).code).toBe(0)
   expect(readFileSync(out, 'utf8')).toContain('flows:')
 })
 
 test.each([
+  // nobody can be asked here
+  [[], '--source is missing'],
+  [['--table', 't', '--json'], '--source is missing'],
   [['--source', 'kafka'], '--topic is missing'],
   [['--source', 'file'], '--path is missing'],
   [['--topic', 'a b'], '--topic a b: expected a topic name'],
-  [['--name', 'Big'], '--name Big: expected small letters'],
-  [['--table', 'a-b'], '--table a-b: expected letters'],
+  [['--source', 'host', '--name', 'Big'], '--name Big: expected small letters'],
+  [['--source', 'host', '--table', 'a-b'], '--table a-b: expected letters'],
   [['--from-topic', 'a', '--source', 'file'], '--from-topic goes with --source kafka'],
 ])('%s is refused', async (args, message) => {
-  const { code, err } = await inProcess(['init', ...args, '--out', at('refused.yaml')])
-  expect([code, err]).toEqual([2, expect.stringContaining(message)])
+  const { code, out, err } = await inProcess(['init', ...args, '--out', at('refused.yaml')])
+  expect([code, out + err]).toEqual([2, expect.stringContaining(message)])
+  expect(existsSync(at('refused.yaml'))).toBe(false)
 })
 
 test('on a terminal it asks for what no option says, again until the answer will do', async () => {
@@ -83,7 +131,7 @@ test('on a terminal it asks for what no option says, again until the answer will
   const answers = ['kafka', 'orders', '', 'xml', 'json', 'Shop', 'shop', '', at('asked.yaml')]
   const code = await connect(['init'], { ...io, inIsTerminal: true, stdin: Readable.from([`${answers.join('\n')}\n`]) })
   expect([code, out()]).toEqual([0, expect.stringContaining('is written')])
-  expect(err()).toMatch(/Source \(kafka, file, generate\) \[generate\]: Topic: Brokers, HOST:PORT \[embedded\]: /)
+  expect(err()).toMatch(/Source \(kafka, file, host, generate\) \[generate\]: Topic: Brokers, HOST:PORT \[embedded\]: /)
   expect(err()).toContain('expected avro, json, string')
   expect(err()).toContain('expected small letters')
   expect(await inProcess(['validate', at('asked.yaml')])).toMatchObject({ code: 0 })

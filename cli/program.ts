@@ -1,5 +1,6 @@
 import { Argument, Command, type CommanderError, Option } from 'commander'
 import { asConnectError, type ConnectError } from '../runtime/errors'
+import { didYouMean } from '../runtime/registry'
 import type * as Completion from './commands/completion'
 import type * as Dev from './commands/dev'
 import type * as Graph from './commands/graph'
@@ -13,7 +14,7 @@ import type * as Tail from './commands/tail'
 import type * as Tap from './commands/tap'
 import type * as Top from './commands/top'
 import type * as Validate from './commands/validate'
-import { SHELLS } from './completion'
+import { ASK, SHELLS, visibleCommands } from './completion/model'
 import { errorPart, printEnvelope } from './envelope'
 import { EXIT } from './exit_codes'
 import { GRAPH_FORMATS } from './graph_text'
@@ -258,11 +259,33 @@ export function createProgram(io: Io, perform: Perform): Command {
   program
     .command('completion')
     .description('Print the completions of a shell: source <(connect completion bash), or connect completion fish | source.')
-    .addArgument(
-      new Argument('<what>', 'the shell; its script asks for flows and stages').choices([...SHELLS, 'flows', 'stages']),
-    )
-    .argument('[file]', 'pipeline file whose flows are asked for')
-    .action((what, file) => perform('completion', false, () => commands.completion().completion(what, file, program, io)))
+    .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices([...SHELLS]))
+    .action(shell => perform('completion', false, () => commands.completion().completion(shell, program, io)))
+
+  program
+    .command(ASK, { hidden: true })
+    .argument('[words...]', 'what stands on the command line up to the cursor')
+    .action(words => perform(ASK, false, () => commands.completion().complete(words, program, io)))
+
+  program
+    .helpCommand(false)
+    .command('help')
+    .description('Show what there is, or the options of a command.')
+    .argument('[command]', 'name of a command')
+    .action((name?: string) => help(program, name))
 
   return program
+}
+
+/** Prints the help, and throws as commander does after it; for a command that is not there its usage error. */
+function help(program: Command, name: string | undefined): never {
+  if (name === undefined) program.help()
+  const known = visibleCommands(program)
+  const command = known.find(c => c.name() === name)
+  if (command) command.help()
+  const names = known.map(c => c.name())
+  const near = didYouMean(name, names)
+  program.error(
+    `error: unknown command '${name}'\n${near ? `(did you mean ${near}?)` : `(the commands are ${names.join(', ')})`}`,
+  )
 }

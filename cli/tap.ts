@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ConnectError } from '../runtime/errors'
-import type { PipelineSpec } from '../runtime/spec'
+import { ConnectError, ERRORS, type ErrorCode } from '../runtime/errors'
+import { didYouMean } from '../runtime/registry'
+import type { FlowSpec, PipelineSpec } from '../runtime/spec'
 import { type FlowTaps, stageNames, stageOf, type Taps } from '../runtime/tap'
 
 /** Rows that one request may ask for, requests at a time, and bytes that wait for a slow reader before rows are left out. */
@@ -43,7 +44,7 @@ export function serveTap(app: FastifyInstance, pages: TapPages): void {
       place = findPlace(String(query.at ?? ''), pages)
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error
-      return refuse(reply, error.code === 'C019_USAGE' ? 400 : 404, error.code, error.message)
+      return refuse(reply, error.code === 'C019_USAGE' ? 400 : 404, error.code, error.message, error.hint)
     }
     const masked = new Set(String(query.mask ?? '').split(','))
     open++
@@ -68,29 +69,56 @@ export function serveTap(app: FastifyInstance, pages: TapPages): void {
   })
 }
 
-const refuse = (reply: FastifyReply, status: number, code: string, message: string): FastifyReply =>
-  reply.code(status).send({ error: { code, message } })
+const refuse = (reply: FastifyReply, status: number, code: ErrorCode, message: string, hint?: string): FastifyReply =>
+  reply.code(status).send({ error: { code, message, hint: hint ?? ERRORS[code].hint } })
 
 /** Rows hold more than figures do, so a token from elsewhere is not enough. */
 const isLocal = ({ ip }: FastifyRequest): boolean => /^(::ffff:)?127\.|^::1$/.test(ip)
 
-/** Throws C019 for a place that is none, C010 for one that is not here. */
+interface RunFlow {
+  readonly pipeline: string
+  readonly spec: FlowSpec
+}
+
+/** Throws C019 for a place that is none, C010 for one that is not here; hints are places as they can be given. */
 function findPlace(at: string, { pipelines, taps, runs }: TapPages): Place {
-  const [, wanted, flow, stage] = /^(?:([^/]+)\/)?([^/.]+)\.([^/.]+)$/.exec(at) ?? []
-  if (flow === undefined) throw new ConnectError('C019_USAGE', `"${at}": expected FLOW.STAGE, such as ingest.sink`)
-  const all = pipelines.flatMap(pipeline => pipeline.flows.map(spec => ({ pipeline, spec })))
-  const found = all.filter(f => f.spec.name === flow && (wanted === undefined || f.pipeline.name === wanted))
-  const full = (f: (typeof all)[number]): string => `${f.pipeline.name}/${f.spec.name}`
-  if (found.length === 0)
-    throw new ConnectError('C010_UNKNOWN_REFERENCE', `there is no flow "${flow}"; there are ${all.map(full).join(', ')}`)
-  if (found.length > 1) throw new ConnectError('C019_USAGE', `several flows are called "${flow}": ${found.map(full).join(', ')}`)
-  const [{ pipeline, spec }] = found
+  const [, wanted, name, stage] = /^(?:([^/]+)\/)?([^/.]+)(?:\.([^/.]+))?$/.exec(at) ?? []
+  if (name === undefined) throw new ConnectError('C019_USAGE', `"${at}": expected FLOW.STAGE, such as ingest.sink`)
+  const all = pipelines.flatMap(({ name: pipeline, flows }) => flows.map((spec): RunFlow => ({ pipeline, spec })))
+  const called = all.filter(f => f.spec.name === name && (wanted === undefined || f.pipeline === wanted))
+  if (called.length === 0) throw unknownFlow(wanted === undefined ? name : `${wanted}/${name}`, all)
+  const running = called.filter(f => runs(f.pipeline, f.spec.name))
+  if (running.length === 0) throw new ConnectError('C010_UNKNOWN_REFERENCE', `the flow "${name}" has ended`)
+  if (stage === undefined) {
+    throw new ConnectError('C019_USAGE', `"${at}": expected FLOW.STAGE`, { hint: `the stages are ${places(running).join(', ')}` })
+  }
+  if (running.length > 1) {
+    const hint = `give its pipeline: ${running.map(f => `${flowName(f)}.${stage}`).join(', ')}`
+    throw new ConnectError('C019_USAGE', `several flows are called "${name}"`, { hint })
+  }
+  const [{ pipeline, spec }] = running
   const index = stageOf(spec, stage)
-  if (index === null)
-    throw new ConnectError(
-      'C010_UNKNOWN_REFERENCE',
-      `"${stage}" is not one stage of ${flow}; its stages are ${stageNames(spec).join(', ')} (by number or name)`,
-    )
-  if (!runs(pipeline.name, spec.name)) throw new ConnectError('C010_UNKNOWN_REFERENCE', `the flow "${flow}" has ended`)
-  return { taps: taps.of(pipeline.name, spec.name), stage: index }
+  if (index === null) {
+    const several = spec.transforms.some(t => t.type === stage)
+    const message = several ? `${name} has several stages "${stage}"` : `${name} has no stage "${stage}"`
+    throw new ConnectError('C010_UNKNOWN_REFERENCE', message, { hint: `the stages are ${places(running).join(', ')}` })
+  }
+  return { taps: taps.of(pipeline, spec.name), stage: index }
+}
+
+const flowName = ({ pipeline, spec }: RunFlow): string => `${pipeline}/${spec.name}`
+
+/** Every stage of these flows as `tap` takes it; where that is a number, what stands there. */
+const places = (flows: readonly RunFlow[]): readonly string[] =>
+  flows.flatMap(flow => {
+    const { transforms } = flow.spec
+    const names = stageNames(transforms.map(t => t.type))
+    return names.map((name, i) => `${flowName(flow)}.${name}${/^\d+$/.test(name) ? ` (${transforms[i - 1].type})` : ''}`)
+  })
+
+function unknownFlow(name: string, all: readonly RunFlow[]): ConnectError {
+  const near = didYouMean(name.slice(name.indexOf('/') + 1), [...new Set(all.map(f => f.spec.name))])
+  const meant = all.filter(f => f.spec.name === near).map(flowName)
+  const hint = meant.length > 0 ? `did you mean ${meant.join(' or ')}?` : `the flows are ${all.map(flowName).join(', ')}`
+  return new ConnectError('C010_UNKNOWN_REFERENCE', `there is no flow "${name}"`, { hint })
 }

@@ -17,6 +17,6 @@ export function usageError(args: readonly string[], program: Command, thrown: un
   if (!(thrown instanceof Error)) return { command, error: new ConnectError('R001_INTERNAL', String(thrown)) }
   const [first, ...suggestion] = thrown.message.replace(/^error: /, '').split('\n')
   const message = [first.replace(/\.$/, ''), ...suggestion.map(s => s.replace(/^\(Did/, '(did'))].join(' ').trim()
-  const help = command === program.name() ? 'connect help' : `connect ${command} --help`
+  const help = command === program.name() || command === 'help' ? 'connect help' : `connect ${command} --help`
   return { command, error: new ConnectError('C019_USAGE', message, { hint: `\`${help}\` shows what there is`, cause: thrown }) }
 }

@@ -70,9 +70,10 @@ export async function ask(
     throw new ConnectError('E003_AUTHENTICATION', `the worker at ${worker.url} asks for another token`, {
       hint: `give the one it was started with, by ${TOKEN_VARIABLE} or --token-file`,
     })
-  const refusal = (await response.json().catch(() => null)) as { error?: { code?: string; message?: string } } | null
-  const { code, message } = refusal?.error ?? {}
-  if (code !== undefined && code in ERRORS) throw new ConnectError(code as ErrorCode, String(message))
+  const refusal = (await response.json().catch(() => null)) as { error?: Readonly<Record<string, unknown>> } | null
+  const { code, message, hint } = refusal?.error ?? {}
+  if (typeof code === 'string' && code in ERRORS)
+    throw new ConnectError(code as ErrorCode, String(message), typeof hint === 'string' ? { hint } : {})
   throw noWorker(worker)
 }
 

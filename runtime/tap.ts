@@ -98,10 +98,13 @@ export class Taps {
   }
 }
 
-/** Names of the stages of a flow in order: `source`, `1 rename`, `2 filter`, `sink`. */
-export const stageNames = (flow: Pick<FlowSpec, 'transforms'>): readonly string[] => [
+/**
+ * Names of the stages of a flow in order, each as `stageOf` takes it, given the types of its transforms: `source`, `filter`, `sink`;
+ * a transform whose type stands there more than once goes by its place, from 1.
+ */
+export const stageNames = (types: readonly string[]): readonly string[] => [
   'source',
-  ...flow.transforms.map((t, i) => `${i + 1} ${t.type}`),
+  ...types.map((type, i) => (types.indexOf(type) === types.lastIndexOf(type) ? type : String(i + 1))),
   'sink',
 ]
 

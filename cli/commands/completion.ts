@@ -1,60 +1,26 @@
-import { existsSync, readFileSync } from 'node:fs'
-import path from 'node:path'
 import type { Command } from 'commander'
-import { parse } from 'yaml'
-import { stageNames } from '../../runtime/tap'
-import { completionScript, SHELLS, type Shell } from '../completion'
+import { askedWords } from '../completion/asked'
+import { bash } from '../completion/bash'
+import { fish } from '../completion/fish'
+import { completions, type Shell } from '../completion/model'
+import { zsh } from '../completion/zsh'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
 import type * as RegistryModule from '../registry'
-import { fetchStatus, workerAddresses } from '../worker_client'
 
-/** What `connect completion` prints: a script for a shell, or, for such a script, what there is at the moment. */
-export const COMPLETIONS = [...SHELLS, 'flows', 'stages'] as const
+const SCRIPTS = { bash, zsh, fish }
 
-/** `connect completion bash|zsh|fish`; `flows FILE` and `stages` are what the scripts ask for. Returns the exit code. */
-export async function completion(
-  what: (typeof COMPLETIONS)[number],
-  file: string | undefined,
-  program: Command,
-  io: Io,
-): Promise<number> {
-  if (what === 'flows') await io.out(file === undefined ? '' : lines(flowsOf(path.resolve(io.cwd, file))))
-  else if (what === 'stages') await io.out(lines(await stagesThatRun(io)))
-  else await io.out(completionScript(what satisfies Shell, program, pluginNames()))
+/** `connect completion SHELL`: prints the script that makes a shell complete the words of this program. Returns the exit code. */
+export async function completion(shell: Shell, program: Command, io: Io): Promise<number> {
+  const { builtInRegistry }: typeof RegistryModule = require('../registry')
+  const registry = builtInRegistry()
+  const all = [...new Set(registry.all.map(d => d.name))].sort()
+  await io.out(SCRIPTS[shell](completions(program, { all, formats: registry.names('format') })))
   return EXIT.ok
 }
 
-const lines = (words: readonly string[]): string => words.map(w => `${w}\n`).join('')
-
-/** Asked while somebody types: a file that is not whole yet has no flows, which is no error. */
-function flowsOf(file: string): readonly string[] {
-  if (!existsSync(file)) return []
-  try {
-    const { flows } = parse(readFileSync(file, 'utf8'), { logLevel: 'error' }) as { flows?: object }
-    return Object.keys(flows ?? {})
-  } catch {
-    return []
-  }
-}
-
-/** Places of the flows that run with the usual data folder; none where nothing runs. */
-async function stagesThatRun(io: Io): Promise<readonly string[]> {
-  try {
-    const workers = workerAddresses({ data: '.connect' }, io)
-    const all = await Promise.all(workers.map(worker => fetchStatus(worker)))
-    return all.flatMap(({ flows }) =>
-      flows.flatMap(f => {
-        const transforms = f.transforms.map(type => ({ type, connection: null, config: null, at: '' }))
-        return stageNames({ transforms }).map(stage => `${f.flow}.${stage.split(' ')[0]}`)
-      }),
-    )
-  } catch {
-    return []
-  }
-}
-
-function pluginNames(): readonly string[] {
-  const { builtInRegistry }: typeof RegistryModule = require('../registry')
-  return [...new Set(builtInRegistry().all.map(d => d.name))].sort()
+/** What a script asks for, given the words after `connect` up to the cursor: one candidate a line. Returns the exit code. */
+export async function complete(words: readonly string[], program: Command, io: Io): Promise<number> {
+  await io.out((await askedWords(words, program, io)).map(word => `${word}\n`).join(''))
+  return EXIT.ok
 }

@@ -1,8 +1,6 @@
 import path from 'node:path'
 import { systemClock } from '../../runtime/clock'
-import { ConnectError } from '../../runtime/errors'
 import type { Emitter, Level } from '../../runtime/events'
-import { parseDuration } from '../../runtime/fields'
 import { StatusBoard } from '../../runtime/status_board'
 import { Taps } from '../../runtime/tap'
 import { Worker } from '../../runtime/worker'
@@ -15,6 +13,7 @@ import { plainLine } from '../live/lines'
 import { liveTable } from '../live/table'
 import { formatWarning, loadFiles } from '../load'
 import { observe } from '../observe'
+import { durationOption } from '../option_values'
 import { printResult } from '../print_result'
 import type { StatusServer } from '../server'
 import { type RunningServices, type ServiceChange, startServices } from '../services'
@@ -41,9 +40,7 @@ const SERVICES_SPAWNED_MS = 150
 
 /** `connect run FILE...`: runs every flow of every file until it is stopped, or to the end of what is there. Returns the exit code. */
 export async function run(files: readonly string[], options: RunOptions, terminal: Io): Promise<number> {
-  const duration = options.for === undefined ? null : parseDuration(options.for)
-  if (options.for !== undefined && duration === null)
-    throw new ConnectError('C019_USAGE', `--for ${options.for}: expected a duration such as 30s or 5m`)
+  const duration = options.for === undefined ? null : durationOption('--for', options.for)
   const { pipelines, registry, scrub, warnings } = await loadFiles(files, terminal)
   for (const warning of warnings) await terminal.err(`${formatWarning(warning)}\n`)
   const board = new StatusBoard(systemClock, version())

@@ -1,11 +1,11 @@
 import type { ConnectionConfig } from '../../connectors/clickhouse/config'
-import { ConnectError } from '../../runtime/errors'
 import type { StoreRow } from '../../runtime/store'
 import { createStore } from '../../sql/client'
 import { ensureDatabase } from '../../sql/database'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
+import { connectionOption } from '../option_values'
 import { withPipeline } from '../session'
 import { tableText } from '../table'
 
@@ -18,18 +18,7 @@ export interface SqlOptions {
 /** `connect sql FILE "SELECT ..."`: asks the pipeline's ClickHouse, embedded or not. Returns the exit code. */
 export function sql(file: string, statement: string, options: SqlOptions, io: Io): Promise<number> {
   return withPipeline(file, options.data, io, async ({ pipeline, signal }) => {
-    const stores = Object.values(pipeline.connections).filter(c => c.type === 'clickhouse')
-    const chosen = options.connection === undefined ? stores[0] : stores.find(c => c.name === options.connection)
-    if (!chosen)
-      throw new ConnectError(
-        'C010_UNKNOWN_REFERENCE',
-        `${file} has no ClickHouse connection${options.connection ? ` "${options.connection}"` : ''}`,
-      )
-    if (options.connection === undefined && stores.length > 1) {
-      throw new ConnectError('C019_USAGE', `${file} has several ClickHouse connections`, {
-        hint: `choose one with --connection: ${stores.map(s => s.name).join(', ')}`,
-      })
-    }
+    const chosen = connectionOption(pipeline, 'clickhouse', options.connection)
     const store = createStore(chosen.config as ConnectionConfig, { baseDir: pipeline.baseDir })
     try {
       // the database is made by the first sink; a question before that deserves an answer about the table, not the database
@@ -45,8 +34,9 @@ export function sql(file: string, statement: string, options: SqlOptions, io: Io
   })
 }
 
+/** By its first word, comments and brackets left out. */
 const returnsRows = (statement: string): boolean =>
-  /^[\s(]*(--[^\n]*\n\s*)*(select|with|show|describe|desc|explain|exists|check)\b/i.test(statement)
+  /^(?:[\s(]|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:select|with|from|show|describe|desc|explain|exists|check)\b/i.test(statement)
 
 async function print(rows: readonly StoreRow[], options: SqlOptions, io: Io): Promise<void> {
   const summary = `${rows.length} row(s)`

@@ -1,8 +1,8 @@
-import { ConnectError } from '../../runtime/errors'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
-import { type OpenPipeline, withPipeline } from '../session'
+import { connectionOption, countOption } from '../option_values'
+import { withPipeline } from '../session'
 import { followTopic } from '../topic_reader'
 
 export interface TailOptions {
@@ -19,14 +19,12 @@ export interface TailOptions {
  * its own and commits nothing. Without a limit it goes on until it is stopped; with --from beginning and a limit it also ends at the end.
  */
 export function tail(file: string, topic: string, options: TailOptions, io: Io): Promise<number> {
-  const limit = options.limit === undefined ? Number.POSITIVE_INFINITY : Number(options.limit)
-  if (options.limit !== undefined && (!Number.isInteger(limit) || limit < 1))
-    throw new ConnectError('C019_USAGE', `--limit ${options.limit}: expected a whole number above 0`)
+  const limit = countOption('--limit', options.limit)
   return withPipeline(file, options.data, io, async open => {
     const rows: string[] = []
     let count = 0
     const reading = {
-      connection: connectionOf(open, options),
+      connection: connectionOption(open.pipeline, 'kafka', options.connection).name,
       topic,
       from: options.from,
       value: options.value === undefined ? null : { format: options.value, config: {} },
@@ -48,15 +46,4 @@ export function tail(file: string, topic: string, options: TailOptions, io: Io):
     } else if (count === 0) await io.err('no records\n')
     return EXIT.ok
   })
-}
-
-function connectionOf({ pipeline }: OpenPipeline, options: TailOptions): string {
-  const clusters = Object.values(pipeline.connections)
-    .filter(c => c.type === 'kafka')
-    .map(c => c.name)
-  if (options.connection !== undefined && !clusters.includes(options.connection))
-    throw new ConnectError('C010_UNKNOWN_REFERENCE', `there is no Kafka connection "${options.connection}"`)
-  const chosen = options.connection ?? pipeline.home ?? clusters[0]
-  if (chosen === undefined) throw new ConnectError('C010_UNKNOWN_REFERENCE', `${pipeline.file} has no Kafka connection`)
-  return chosen
 }

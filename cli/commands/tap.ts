@@ -1,8 +1,8 @@
 import { ConnectError } from '../../runtime/errors'
-import { parseDuration } from '../../runtime/fields'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
+import { durationOption } from '../option_values'
 import { ask, type WorkerAddress, type WorkerOptions, workerAddresses } from '../worker_client'
 
 export interface TapOptions extends WorkerOptions {
@@ -17,9 +17,7 @@ export interface TapOptions extends WorkerOptions {
  * ends, the time is over or Ctrl-C. Returns the exit code.
  */
 export async function tap(place: string, options: TapOptions, io: Io): Promise<number> {
-  const duration = options.for === undefined ? null : parseDuration(options.for)
-  if (options.for !== undefined && duration === null)
-    throw new ConnectError('C019_USAGE', `--for ${options.for}: expected a duration such as 30s or 5m`)
+  const duration = options.for === undefined ? null : durationOption('--for', options.for)
   const stop = new AbortController()
   const off = io.onSignal(() => stop.abort())
   const timer = duration === null ? null : setTimeout(() => stop.abort(), duration)

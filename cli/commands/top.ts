@@ -1,10 +1,9 @@
-import { ConnectError } from '../../runtime/errors'
-import { parseDuration } from '../../runtime/fields'
 import type { Status } from '../../runtime/status'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
 import { statusLines } from '../live/lines'
 import { liveTable } from '../live/table'
+import { countOption, durationOption } from '../option_values'
 import { fetchStatus, type WorkerOptions, workerAddresses } from '../worker_client'
 
 export interface TopOptions extends WorkerOptions {
@@ -13,17 +12,15 @@ export interface TopOptions extends WorkerOptions {
   readonly count?: string
 }
 
+const LEAST_MS = 100
+
 /**
  * `connect top`: the live table of a running worker, from another terminal, until Ctrl-C or the worker ends. Without a terminal each
  * look is printed below the last. Returns the exit code.
  */
 export async function top(options: TopOptions, io: Io): Promise<number> {
-  const every = parseDuration(options.every)
-  if (every === null || every < 100)
-    throw new ConnectError('C019_USAGE', `--every ${options.every}: expected a duration of at least 100ms`)
-  const looks = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count)
-  if (options.count !== undefined && (!Number.isInteger(looks) || looks < 1))
-    throw new ConnectError('C019_USAGE', `--count ${options.count}: expected a whole number above 0`)
+  const every = durationOption('--every', options.every, LEAST_MS)
+  const looks = countOption('--count', options.count)
   const [worker] = workerAddresses(options, io)
   const stop = new AbortController()
   const off = io.onSignal(() => stop.abort())

@@ -272,12 +272,48 @@ describe('the other commands', () => {
     expect(text.stdout).toMatch(/^publish\n {2}generate: .*id i64/)
   })
 
+  test('schema tells the columns that a view has, and those that its readers are given', async () => {
+    const viewed = bench.file(
+      'viewed.yaml',
+      `name: ${bench.unique('viewed')}
+${CONNECTIONS}
+flows:
+  fill:
+    source:
+      type: generate
+      count: 100
+      start: 2024-01-01T00:00:00Z
+      keys: {column: device, count: 2}
+      fields: {v: {type: uniform}}
+    sink: {type: clickhouse, table: viewed, time: ts}
+  read:
+    source: {type: view, view: viewed_10s}
+    sink: {type: stdout}
+views:
+  viewed_10s: {from: viewed, size: 10s, keys: [device], columns: {n: count(), mean: avg(v)}}
+`,
+    )
+    const run = await command('run', viewed, '--until-caught-up', '--listen', 'off', ...data())
+    expect(run).toMatchObject({ code: 0, stdout: expect.stringContaining('window_start') })
+    type Columns = readonly { readonly name: string }[]
+    const { result } = envelopeOf(await command('schema', viewed, '--json'))
+    const { flows, views } = result as { flows: { read: readonly { columns: Columns }[] }; views: Record<string, Columns> }
+    const row = JSON.parse(run.stdout.slice(0, run.stdout.indexOf('\n'))) as object
+    expect(flows.read[0].columns.map(c => c.name)).toEqual(Object.keys(row))
+    const there = await bench.sql(
+      `SELECT name FROM system.columns WHERE database = '{db}' AND table = 'viewed_10s' ORDER BY position`,
+    )
+    expect(views.viewed_10s.map(c => c.name)).toEqual(there.map(c => c.name))
+  })
+
   test('plugins', async () => {
     const list = await command('plugins', '--json')
     const { plugins } = envelopeOf(list).result as { plugins: readonly { kind: string; name: string }[] }
     expect(plugins).toEqual(expect.arrayContaining([expect.objectContaining({ kind: 'sink', name: 'clickhouse' })]))
     const page = await command('plugins', 'clickhouse')
-    expect(page.stdout).toContain('# clickhouse (sink)')
+    expect(page.stdout).toContain('clickhouse (sink)\n\n')
+    // for people, not for a renderer
+    expect(page.stdout).not.toMatch(/^#|```|^\|/m)
     const wrong = await command('plugins', 'clickhous', '--json')
     expect({ code: wrong.code, ...envelopeOf(wrong) }).toMatchObject({
       code: 2,

@@ -157,6 +157,23 @@ test('top: one look below the other where there is no terminal', async () => {
   expect((await command('top', '--every', 'often', ...data())).code).toBe(2)
 })
 
+/** What the completions of a shell ask for. */
+const asked = async (...words: readonly string[]): Promise<readonly string[]> =>
+  (await command('__complete', '--', 'tap', ...words)).stdout.split('\n').filter(Boolean)
+
+test('completion offers what tap takes: names of stages, of flows that have not ended', async () => {
+  const north = bench.unique('north')
+  const all = await asked(...data(), '')
+  expect(all.filter(w => w.startsWith(`${north}/ingest.`))).toEqual(
+    ['source', 'filter', 'rename', 'sink'].map(stage => `${north}/ingest.${stage}`),
+  )
+  expect(all.filter(w => w.includes('/make.'))).toEqual([])
+  // three flows have this name
+  expect(await asked(...data(), 'ing')).toEqual([])
+  for (const place of all.filter(w => w.startsWith(`${north}/ingest.`)))
+    expect(await command('tap', place, '--for', '50ms', ...data())).toMatchObject({ code: 0 })
+})
+
 test('on a terminal the run draws a table below its log', async () => {
   const file = bench.file('tty.yaml', pipeline('tty'))
   const main = path.resolve(__dirname, '../../dist/cli/main.js')
@@ -235,17 +252,25 @@ flows:
     expect(sink).toEqual(Array(3).fill(expect.objectContaining({ reading: expect.any(Number) })))
   })
 
+  test('completion: short where the name is clear and typed, a number where a type stands twice', async () => {
+    const stages = ['source', '1', 'filter', '3', 'sink']
+    expect(await asked(...where(), '')).toEqual(stages.map(stage => `${bench.unique('live')}/make.${stage}`))
+    expect(await asked(...where(), 'ma')).toEqual(stages.map(stage => `make.${stage}`))
+  })
+
   test('--json, --for, and what is refused', async () => {
     const json = envelopeOf(await command('tap', 'make.sink', '--limit', '2', '--json', ...where()))
     expect(json).toMatchObject({ ok: true, summary: '2 row(s)', result: { rows: [{ api_token: '***' }, { api_token: '***' }] } })
     expect((await command('tap', 'make.source', '--limit', '10000', '--for', '300ms', ...where())).code).toBe(0)
     const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
-      ['make', [], /C019_USAGE: "make": expected FLOW.STAGE/],
-      ['other.sink', [], /C010_UNKNOWN_REFERENCE: there is no flow "other"; there are .*\/make/],
+      ['make', [], /C019_USAGE: "make": expected FLOW.STAGE\n {2}the stages are live-\S+\/make.source, /],
+      ['.sink', [], /C019_USAGE: ".sink": expected FLOW.STAGE, such as ingest.sink/],
+      ['other.sink', [], /C010_UNKNOWN_REFERENCE: there is no flow "other"\n {2}the flows are live-\S+\/make\n/],
+      ['nosuch/mkae.sink', [], /there is no flow "nosuch\/mkae"\n {2}did you mean live-\S+\/make\?/],
       [
         'make.rename',
         [],
-        /C010_UNKNOWN_REFERENCE: "rename" is not one stage of make; its stages are source, 1 rename, 2 filter, 3 rename, sink/,
+        /C010_UNKNOWN_REFERENCE: make has several stages "rename"\n.*make.1 \(rename\), \S+make.filter, \S+make.3 \(rename\), \S+make.sink/,
       ],
       ['make.4', [], /C010_UNKNOWN_REFERENCE/],
       ['make.sink', ['--limit', '0'], /C019_USAGE: limit/],
@@ -258,8 +283,12 @@ flows:
     }
     const nobody = await command('tap', 'make.sink', '--data', path.join(bench.folder, 'nowhere'))
     expect(nobody.code).toBe(3)
-    const ended = await command('tap', 'make.sink', ...data())
-    expect(ended.stderr).toMatch(/several flows are called "make"/)
+    // of several the candidates, as they can be given
+    const several = await command('tap', 'ingest.sink', ...data())
+    expect(several.code).toBe(2)
+    expect(several.stderr).toMatch(/several flows are called "ingest"/)
+    const [, hint] = several.stderr.split('give its pipeline: ')
+    expect(hint.trim().split(', ')).toEqual(NAMES.map(name => `${bench.unique(name)}/ingest.sink`))
     expect((await command('tap', `${bench.unique('north')}/make.sink`, ...data())).stderr).toMatch(/has ended/)
   })
 

@@ -63,7 +63,8 @@ test('it ends with the flow, and not with who leaves', () => {
 test('names of stages', () => {
   const transform = (type: string) => ({ type, connection: null, config: null, at: '' })
   const flow = { transforms: [transform('rename'), transform('filter'), transform('rename')] }
-  expect(stageNames(flow)).toEqual(['source', '1 rename', '2 filter', '3 rename', 'sink'])
+  expect(stageNames(flow.transforms.map(t => t.type))).toEqual(['source', '1', 'filter', '3', 'sink'])
+  expect(stageNames(flow.transforms.map(t => t.type)).map(name => stageOf(flow, name))).toEqual([0, 1, 2, 3, 4])
   expect(['source', '1', 'filter', '3', 'sink', 'rename', '0', '4', 'cast'].map(n => stageOf(flow, n))).toEqual([
     0,
     1,

@@ -11,7 +11,7 @@ const base = {
   // published as ES modules only
   transformIgnorePatterns: ['/node_modules/(?!(@marcbachmann/cel-js|zstddec)/)', '/dist/'],
   // jest cannot require .mjs; the package ships the source of the same file
-  moduleNameMapper: { '^zstddec/stream$': '<rootDir>/node_modules/zstddec/src/zstddec-stream.ts' },
+  moduleNameMapper: { '^zstddec$': '<rootDir>/node_modules/zstddec/src/zstddec.ts' },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.connect/'],
 }
 const project = (name, extra = {}) => ({

@@ -115,7 +115,7 @@ export type FieldOptions = z.output<typeof fieldOptions>
 export type SeriesOptions = z.output<typeof series>
 
 const timetable = {
-  every: duration().describe('One begins each time this long has passed, at a key that is drawn.'),
+  every: duration().describe('One begins each time this long has passed, at a key that is drawn (the next one without a fault).'),
   for: duration().describe('How long it lasts.'),
   after: duration().prefault('0s').describe('The first begins so long after the history.'),
 }
@@ -193,7 +193,9 @@ export const generateOptions = z
     faults: z
       .record(z.string().regex(/^[a-z][a-z0-9_]*$/, 'expected a name: lower case letters, digits, "_"'), fault)
       .optional()
-      .describe('Faults by name: each strikes one key at a time. They begin after the history, which is clean.'),
+      .describe(
+        'Faults by name: each strikes one key at a time, and a key has one at a time. They begin after the history, which is clean.',
+      ),
     label: columnName()
       .optional()
       .describe(

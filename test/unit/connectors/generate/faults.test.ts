@@ -67,6 +67,40 @@ test('each begins on its timetable after the history, at one key, and is numbere
   expect(new Set([...spans.values()].map(span => span[0].device)).size).toBeGreaterThan(1)
 })
 
+test('a key has one fault at a time', async () => {
+  const every = { every: '5m', for: '5m' }
+  // two stretches of each of the others may touch one of the last, which leaves one key of five
+  const crowded = {
+    ...faulty,
+    faults: {
+      leak: { type: 'scale', fields: ['sent'], by: 10, ...every },
+      corrupt: { type: 'garbage', fields: ['temp'], min: 500, max: 600, ...every, after: '2m' },
+      silent: { type: 'silent', every: '4m', for: '3m', after: '1m' },
+    },
+    label: 'fault',
+  }
+  const rows = (await rowsOf(crowded)).filter(r => r.fault !== '')
+  const lengths = new Map<string, number>()
+  for (const { fault } of rows) lengths.set(fault, (lengths.get(fault) ?? 0) + 1)
+  const expected = (name: string, stretches: number, rows: number) =>
+    Array.from({ length: stretches }, (_, n) => [`${name}-${n + 1}`, rows] as const)
+  // each is there from its beginning to its end: none was hidden by another on the same key
+  expect(Object.fromEntries(lengths)).toEqual({
+    ...Object.fromEntries([...expected('leak', 12, 30), ...expected('corrupt', 11, 30), ...expected('silent', 15, 18)]),
+    'corrupt-12': 18, // of which the end of the data cuts off the rest
+  })
+})
+
+test('where all keys have a fault the one named last strikes nobody', async () => {
+  const { leak, silent } = faulty.faults
+  const apart = { ...faulty.faults, silent: { ...silent, for: '2m' } }
+  const lone = { ...faulty, faults: apart, keys: { column: 'device', count: 1, prefix: 'd' }, label: 'fault' }
+  const rows = await rowsOf(lone)
+  expect(new Set(rows.map(r => r.fault.split('-')[0]))).toEqual(new Set(['', 'leak', 'corrupt', 'silent']))
+  const long = { ...lone, faults: { ...apart, leak: { ...leak, for: '10m' } } }
+  expect(new Set((await rowsOf(long)).map(r => r.fault.split('-')[0]))).toEqual(new Set(['', 'leak']))
+})
+
 test('without a label silent keys leave rows out, and the other rows are the same', async () => {
   const labelled = await rowsOf({ ...faulty, label: 'fault' })
   const rows = await rowsOf(faulty)

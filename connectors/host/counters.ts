@@ -7,13 +7,20 @@ import { cpus, freemem, totalmem } from 'node:os'
  */
 export interface Counters {
   /** Time all cores together were busy, and all time, in units of the system's own. */
-  readonly cpu: { readonly busy: number; readonly all: number }
+  readonly cpu: CpuTime
+  /** The same of each core. */
+  readonly cores: readonly CpuTime[]
   /** Bytes. `used` is what programs could not have had. */
   readonly memory: { readonly used: number; readonly total: number }
   /** Bytes over all interfaces but loopback. */
   readonly net: { readonly received: number; readonly sent: number } | null
   /** Bytes over all disks. */
   readonly disk: { readonly read: number; readonly written: number } | null
+}
+
+export interface CpuTime {
+  readonly busy: number
+  readonly all: number
 }
 
 export const readCounters = (): Promise<Counters> => (process.platform === 'linux' ? fromProc() : fromNode())
@@ -28,7 +35,7 @@ async function fromProc(): Promise<Counters> {
     readdir('/sys/block').catch(() => []),
   ])
   return {
-    cpu: cpuOf(stat),
+    ...cpuOf(stat),
     memory: memoryOf(meminfo),
     net: net === null ? null : netOf(net),
     disk: disks === null || blocks.length === 0 ? null : disksOf(disks, blocks),
@@ -36,11 +43,13 @@ async function fromProc(): Promise<Counters> {
 }
 
 async function fromNode(): Promise<Counters> {
-  const times = cpus().map(c => c.times)
-  const sum = (of: (t: (typeof times)[number]) => number): number => times.reduce((n, t) => n + of(t), 0)
-  const idle = sum(t => t.idle)
+  const cores = cpus().map(({ times: { user, nice, sys, irq, idle } }) => {
+    const busy = user + nice + sys + irq
+    return { busy, all: busy + idle }
+  })
   return {
-    cpu: { busy: sum(t => t.user + t.nice + t.sys + t.irq), all: idle + sum(t => t.user + t.nice + t.sys + t.irq) },
+    cpu: { busy: sum(cores.map(c => c.busy)), all: sum(cores.map(c => c.all)) },
+    cores,
     memory: { used: totalmem() - freemem(), total: totalmem() },
     net: null,
     disk: null,
@@ -48,13 +57,18 @@ async function fromNode(): Promise<Counters> {
 }
 
 /** `/proc/stat` (proc(5)): user nice system idle iowait irq softirq steal; guest times are part of user and nice. */
-export function cpuOf(stat: string): Counters['cpu'] {
-  const fields = /^cpu +(.*)$/m.exec(stat)?.[1].split(' ').map(Number) ?? []
-  const counted = fields.slice(0, 8)
-  const all = counted.reduce((a, b) => a + b, 0)
-  const [, , , idle = 0, iowait = 0] = counted
-  return { busy: all - idle - iowait, all }
+export function cpuOf(stat: string): Pick<Counters, 'cpu' | 'cores'> {
+  const times = (line: RegExp): readonly CpuTime[] =>
+    [...stat.matchAll(line)].map(([, fields]) => {
+      const counted = fields.split(' ').slice(0, 8).map(Number)
+      const [, , , idle = 0, iowait = 0] = counted
+      const all = sum(counted)
+      return { busy: all - idle - iowait, all }
+    })
+  return { cpu: times(/^cpu +(.*)$/gm)[0] ?? { busy: 0, all: 0 }, cores: times(/^cpu\d+ +(.*)$/gm) }
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
 /** `/proc/meminfo`: what is not available without swapping counts as used. */
 export function memoryOf(meminfo: string): Counters['memory'] {

@@ -20,8 +20,8 @@ export const hostConnector = defineSource({
   since: '0.1.0',
   summary: "This machine's CPU, memory, network and disk.",
   description:
-    'A row at each interval: `ts`, `host` (its name), `cpu` and `memory` in percent, `net_in`, `net_out`, `disk_read` and ' +
-    '`disk_write` in bytes per second since the row before. On Linux from `/proc`; elsewhere Node tells CPU and memory, and the ' +
+    'A row at each interval: `ts`, `host` (its name), `cpu`, `core` (the busiest of them) and `memory` in percent, `net_in`, `net_out`, ' +
+    '`disk_read` and `disk_write` in bytes per second since the row before. On Linux from `/proc`; elsewhere Node tells CPU and memory, and the ' +
     'others are null. Loopback, loop devices and disks in memory do not count. A reading is kept in the data folder until it is ' +
     'delivered, so each arrives once also after a crash; while nothing runs there are none.',
   config: hostOptions,

@@ -1,10 +1,12 @@
-import type { Counters } from './counters'
+import type { Counters, CpuTime } from './counters'
 
 /** One row. Null: this system does not tell. */
 export interface Reading {
   /** Milliseconds since 1970. */
   readonly ts: number
   readonly cpu: number
+  /** Of the core that was busiest. Null also in readings that were kept before there was this one. */
+  readonly core: number | null
   readonly memory: number
   readonly net_in: number | null
   readonly net_out: number | null
@@ -16,11 +18,14 @@ export interface Reading {
 export function readingOf(before: Counters, now: Counters, ts: number, seconds: number): Reading {
   const rate = (a: number | undefined, b: number | undefined): number | null =>
     a === undefined || b === undefined ? null : Math.round(Math.max(0, b - a) / seconds)
-  const all = now.cpu.all - before.cpu.all
+  // a look so soon after the last that no tick of the system's clock lies between says nothing
+  const busy = (a: CpuTime, b: CpuTime): number => (b.all > a.all ? percent(b.busy - a.busy, b.all - a.all) : 0)
+  // cores that come and go leave none to compare
+  const cores = now.cores.length === before.cores.length ? now.cores.map((core, i) => busy(before.cores[i], core)) : []
   return {
     ts,
-    // a look so soon after the last that no tick of the system's clock lies between says nothing
-    cpu: all > 0 ? percent(now.cpu.busy - before.cpu.busy, all) : 0,
+    cpu: busy(before.cpu, now.cpu),
+    core: cores.length > 0 ? Math.max(...cores) : null,
     memory: percent(now.memory.used, now.memory.total),
     net_in: rate(before.net?.received, now.net?.received),
     net_out: rate(before.net?.sent, now.net?.sent),

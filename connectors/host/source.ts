@@ -25,6 +25,7 @@ const SCHEMA: Schema = {
     field('ts', timestamp('ms')),
     { ...field('host', 'utf8'), doc: 'name of the machine' },
     { ...field('cpu', 'f64'), doc: 'percent of all cores that was busy since the last reading' },
+    { ...field('core', 'f64', true), doc: 'percent of the busiest core that was' },
     { ...field('memory', 'f64'), doc: 'percent that is used' },
     { ...field('net_in', 'f64', true), doc: 'bytes received per second, without loopback' },
     { ...field('net_out', 'f64', true), doc: 'bytes sent per second, without loopback' },
@@ -112,7 +113,7 @@ const HOST = hostname()
 function chunkOf(from: number, readings: readonly Reading[]): Chunk {
   const columns = SCHEMA.fields.map(f => createColumn(f))
   for (const r of readings) {
-    const cells = [r.ts, HOST, r.cpu, r.memory, r.net_in, r.net_out, r.disk_read, r.disk_write]
+    const cells = [r.ts, HOST, r.cpu, r.core ?? null, r.memory, r.net_in, r.net_out, r.disk_read, r.disk_write]
     columns.forEach((column, i) => {
       appendValue(column, cells[i])
     })

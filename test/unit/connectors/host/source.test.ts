@@ -29,8 +29,14 @@ const DISKS = `   7       0 loop0 0 0 8 0 0 0 8 0 0 0 0 0 0 0 0 0 0
 
 test('counters of /proc', () => {
   expect(cpuOf(STAT)).toEqual({
-    busy: 1334190 + 88 + 215273 + 5999 + 2205,
-    all: 1334190 + 88 + 215273 + 1323957 + 7150 + 5999 + 2205,
+    cpu: {
+      busy: 1334190 + 88 + 215273 + 5999 + 2205,
+      all: 1334190 + 88 + 215273 + 1323957 + 7150 + 5999 + 2205,
+    },
+    cores: [
+      { busy: 657742 + 54 + 100600 + 1488 + 1117, all: 657742 + 54 + 100600 + 681105 + 1953 + 1488 + 1117 },
+      { busy: 676448 + 33 + 114673 + 4511 + 1088, all: 676448 + 33 + 114673 + 642852 + 5197 + 4511 + 1088 },
+    ],
   })
   expect(memoryOf(MEMINFO)).toEqual({ used: (24684084 - 22162344) * 1024, total: 24684084 * 1024 })
   expect(netOf(NET)).toEqual({ received: 1007, sent: 340 })
@@ -38,7 +44,8 @@ test('counters of /proc', () => {
 })
 
 test('this machine tells something sensible', async () => {
-  const { cpu, memory } = await readCounters()
+  const { cpu, cores, memory } = await readCounters()
+  expect(cores.length).toBeGreaterThan(0)
   expect(cpu.busy).toBeGreaterThan(0)
   expect(cpu.all).toBeGreaterThanOrEqual(cpu.busy)
   expect(memory.used).toBeGreaterThan(0)
@@ -46,11 +53,20 @@ test('this machine tells something sensible', async () => {
 })
 
 test('a reading is the difference of two looks, by the time between them', () => {
-  const before = { cpu: { busy: 100, all: 1000 }, memory: { used: 0, total: 1 }, net: { received: 1000, sent: 50 }, disk: null }
-  const now = { cpu: { busy: 150, all: 1200 }, memory: { used: 1, total: 3 }, net: { received: 5000, sent: 10 }, disk: null }
+  const idle = { busy: 50, all: 500 }
+  const before = {
+    ...{ cpu: { busy: 100, all: 1000 }, cores: [idle, idle], memory: { used: 0, total: 1 } },
+    ...{ net: { received: 1000, sent: 50 }, disk: null },
+  }
+  const now = {
+    ...{ cpu: { busy: 150, all: 1200 }, cores: [idle, { busy: 95, all: 550 }], memory: { used: 1, total: 3 } },
+    ...{ net: { received: 5000, sent: 10 }, disk: null },
+  }
+  expect(readingOf(before, { ...now, cores: [idle] }, 7, 2).core).toBeNull()
   expect(readingOf(before, now, 7, 2)).toEqual({
     ts: 7,
     cpu: 25,
+    core: 90,
     memory: 33.33,
     net_in: 2000,
     net_out: 0,
@@ -75,7 +91,7 @@ test('what was read and not delivered comes again after a crash, then new readin
 
 test('the journal drops what is stored elsewhere, and nothing that may be asked for', async () => {
   const file = `${root}/journal.ndjson`
-  const reading = { ts: 1, cpu: 0, memory: 0, net_in: null, net_out: null, disk_read: null, disk_write: null }
+  const reading = { ts: 1, cpu: 0, core: null, memory: 0, net_in: null, net_out: null, disk_read: null, disk_write: null }
   const line = (offset: number) => `${JSON.stringify({ offset, ...reading, ts: offset })}\n`
   writeFileSync(file, Array.from({ length: 8_192 }, (_, i) => line(100 + i)).join(''))
   const journal = await Journal.open(file)

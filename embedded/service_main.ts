@@ -1,5 +1,7 @@
 import { createServer } from 'node:net'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { LockTimeout, withLock } from './lock'
 import type { ServiceName } from './services_file'
 
 /** The exit codes of every embedded service, those of the command line. */
@@ -80,6 +82,25 @@ export function listenError(error: NodeJS.ErrnoException, port: number, what: st
   if (error.code === 'EACCES')
     return new ServiceError(`port ${port} for ${what} is not allowed to this user`, 'pass a port above 1023 (0 for a free one)')
   return error
+}
+
+/**
+ * Takes the folder for as long as this process runs: two services of a kind would write into one journal. A lock that a killed one
+ * left is taken over. Throws ServiceError.
+ */
+export async function holdFolder(data: string, what: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const held = () => {
+      resolve()
+      return new Promise<never>(() => {})
+    }
+    withLock(path.join(data, 'lock'), held, { timeoutMs: 0 }).catch((error: unknown) => {
+      if (!(error instanceof LockTimeout)) return reject(error)
+      const pid = error.holder?.pid
+      const hint = `use that one, stop process ${pid}, or pass another --data`
+      reject(new ServiceError(`the folder ${data} of ${what} is in use by process ${pid}`, hint))
+    })
+  })
 }
 
 /** Prints the line that starters wait for. */

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import { FolderLock } from './folder_lock'
 import { Groups } from './groups/groups'
 import { Journal } from './journal'
 import type { BrokerOptions } from './options'
@@ -30,18 +29,16 @@ export class Broker {
   readonly transactions: Transactions
   /** Prints one line for the person who runs the broker. */
   readonly log: (line: string) => void
-  readonly #lock: FolderLock
   readonly #journal: Journal
   readonly #retention: NodeJS.Timeout
   #clusterId = randomBytes(16).toString('base64url')
   #port = 0
 
-  /** Opens the folder. Throws FolderInUse. */
+  /** Opens the folder, which nobody else may have open. */
   constructor(options: BrokerOptions, log: (line: string) => void) {
     this.options = options
     this.log = log
     mkdirSync(options.dataFolder, { recursive: true })
-    this.#lock = FolderLock.take(options.dataFolder)
     const record = (event: StateEvent): void => this.#journal.append(event)
     this.topics = new Topics(path.join(options.dataFolder, 'topics'), record)
     this.groups = new Groups(options, record)
@@ -102,13 +99,12 @@ export class Broker {
     }
   }
 
-  /** Ends all timers and releases files and folder; the listener must be closed before. */
+  /** Ends all timers and closes all files; the listener must be closed before. */
   close(): void {
     clearInterval(this.#retention)
     this.groups.close()
     this.transactions.close()
     this.topics.close()
     this.#journal.close()
-    this.#lock.release()
   }
 }

@@ -1,20 +1,15 @@
 import { parseArgs } from 'node:util'
 import { watchLifetime } from '../lifetime'
-import { FolderInUse } from './folder_lock'
+import { announceReady, EXIT, failService, holdFolder, listenError, ServiceError } from '../service_main'
 import { type BrokerOptions, DEFAULT_OPTIONS } from './options'
 import { startBroker } from './start'
 
 const USAGE = `usage: main.js --data DIR [--port N] [--default-partitions N] [--no-auto-create] [--min-session-timeout-ms N]
                [--retention-check-ms N] [--exit-with-parent] [--users FILE]`
 
-const INVALID_INPUT = 2
-const ENVIRONMENT = 3
-
-class Invalid extends Error {}
-
 const wholeNumber = (name: string, text: string | undefined, fallback: number): number => {
   if (text === undefined) return fallback
-  if (!/^\d{1,9}$/.test(text)) throw new Invalid(`--${name}: '${text}' is not a whole number`)
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${name}: '${text}' is not a whole number`)
   return Number(text)
 }
 
@@ -34,7 +29,7 @@ const readArguments = (
       users: { type: 'string' },
     },
   })
-  if (values.data === undefined) throw new Invalid('--data DIR is missing')
+  if (values.data === undefined) throw new Error('--data DIR is missing')
   const options: BrokerOptions = {
     ...DEFAULT_OPTIONS,
     dataFolder: values.data,
@@ -51,37 +46,39 @@ const readArguments = (
   return { options, exitWithParent: values['exit-with-parent'], users: values.users }
 }
 
+const parsed = (argv: readonly string[]): ReturnType<typeof readArguments> => {
+  try {
+    return readArguments(argv)
+  } catch (error) {
+    throw new ServiceError(error instanceof Error ? error.message : String(error), USAGE, EXIT.usage)
+  }
+}
+
 const log = (line: string): void => {
   process.stderr.write(`kafka: ${line}\n`)
 }
 
 const main = async (): Promise<void> => {
-  const { options, exitWithParent, users } = readArguments(process.argv.slice(2))
-  const broker = await startBroker(options, log)
+  const { options, exitWithParent, users } = parsed(process.argv.slice(2))
+  await holdFolder(options.dataFolder, 'the broker')
+  const broker = await startBroker(options, log).catch((error: NodeJS.ErrnoException) => {
+    throw error.syscall === 'listen' ? listenError(error, options.port, 'the Kafka broker') : error
+  })
   let stopping = false
   const stop = (): void => {
     if (stopping) return
     stopping = true
     broker.close().then(
-      () => process.exit(0),
+      () => process.exit(EXIT.ok),
       error => {
         log(String(error))
-        process.exit(1)
+        process.exit(EXIT.runtime)
       },
     )
   }
   watchLifetime({ service: 'kafka', exitWithParent, users }, stop)
   log('a development broker: one node, no replication, no TLS, no authentication, no fsync. Not for production.')
-  process.stdout.write(`${JSON.stringify({ event: 'ready', service: 'kafka', address: broker.address, pid: process.pid })}\n`)
+  announceReady('kafka', broker.address)
 }
 
-const isUsage = (error: unknown): boolean => {
-  return error instanceof Invalid || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
-}
-
-main().catch((error: unknown) => {
-  log(error instanceof Error ? error.message : String(error))
-  if (isUsage(error)) process.stderr.write(`${USAGE}\n`)
-  const environment = error instanceof FolderInUse || (error as NodeJS.ErrnoException).syscall === 'listen'
-  process.exit(isUsage(error) ? INVALID_INPUT : environment ? ENVIRONMENT : 1)
-})
+main().catch((error: unknown) => failService('kafka', error))

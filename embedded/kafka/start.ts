@@ -5,11 +5,11 @@ import { listen } from './server'
 export interface RunningBroker {
   /** host:port */
   readonly address: string
-  /** Ends all connections, then releases files and folder. */
+  /** Ends all connections, then closes all files. */
   readonly close: () => Promise<void>
 }
 
-/** Opens the folder and listens. Throws FolderInUse, or the system's error where the port cannot be had. */
+/** Opens the folder, which nobody else may have open, and listens. Throws the system's error where the port cannot be had. */
 export const startBroker = async (options: BrokerOptions, log: (line: string) => void): Promise<RunningBroker> => {
   const broker = new Broker(options, log)
   try {

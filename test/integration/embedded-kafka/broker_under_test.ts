@@ -46,11 +46,14 @@ export const spawnBroker = async (...args: string[]): Promise<Spawned> => {
     stderr += chunk
   })
   const lines = createInterface({ input: child.stdout })
-  const ready = once(lines, 'line').then(([line]) => JSON.parse(line) as { event: string; address: string })
-  const ended = once(child, 'exit').then(([code]) => {
+  const ended = once(child, 'close').then(([code]): never => {
     throw new Error(`the broker ended with ${code}: ${stderr}`)
   })
   ended.catch(() => {})
+  const ready = once(lines, 'line').then(([line]) => {
+    const said = JSON.parse(line) as { event: string; address: string }
+    return said.event === 'ready' ? said : ended
+  })
   const { address } = await Promise.race([ready, ended])
   return { child, address, stderr: () => stderr }
 }

@@ -10,7 +10,7 @@ import { BEHIND, OFFSET, PARTITION, SOURCE } from './provenance'
  * Tokens a table remembers, in parts (its default of 0 is no deduplication at all). Parts, not inserts: one insert into n table
  * partitions makes n. 1,000,000 is hours at hundreds of parts a second and costs nothing that could be measured.
  */
-export const DEDUPLICATION_WINDOW = 1_000_000
+const DEDUPLICATION_WINDOW = 1_000_000
 
 const DAY = 86_400_000
 
@@ -79,8 +79,7 @@ export const addColumns = (tables: SinkTables, missing: readonly Field[]): strin
     .map(c => `ADD COLUMN ${identifier(c.name)} ${c.type}`)
     .join(', ')}`
 
-export const orderBy = (config: SinkConfig): readonly string[] =>
-  config.order_by ?? (config.time === undefined ? [] : [config.time])
+const orderBy = (config: SinkConfig): readonly string[] => config.order_by ?? (config.time === undefined ? [] : [config.time])
 
 const COLUMN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 

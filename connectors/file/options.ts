@@ -24,8 +24,6 @@ const csv = z
 
 const added = z.enum(['file_name', 'file_stem', 'file_path', 'line_number'])
 
-export type AddedColumn = z.output<typeof added>
-
 export const fileOptions = z
   .strictObject({
     path: z

@@ -61,7 +61,7 @@ const duplicate = (names: readonly string[]): string | null => {
 }
 
 /** First records of a file, or null if it has none. */
-export async function firstPage(
+async function firstPage(
   file: FoundFile,
   cut: Pick<FileShape, 'format' | 'delimiter' | 'quote'>,
   options: FileOptions,

@@ -44,7 +44,7 @@ const BY_TYPE: Readonly<Record<string, ErrorCode>> = {
 }
 
 /** kafkajs's table of broker errors ends at 88; these later ones are met by what it can speak. */
-export const LATER_CODES: Readonly<Record<number, string>> = { 90: 'PRODUCER_FENCED', 97: 'INVALID_RECORD_STATE' }
+const LATER_CODES: Readonly<Record<number, string>> = { 90: 'PRODUCER_FENCED', 97: 'INVALID_RECORD_STATE' }
 
 const BY_NAME: Readonly<Record<string, ErrorCode>> = {
   KafkaJSSASLAuthenticationError: 'E003_AUTHENTICATION',

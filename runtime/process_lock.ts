@@ -68,13 +68,14 @@ function alive(other: number): boolean {
   }
 }
 
-/** Tells two processes with the same pid apart; '0' where the system does not say. */
+/** Tells two processes with the same pid apart; '0' where the system does not say, 'dead' for one that only waits to be reaped. */
 async function processStart(id: number): Promise<string> {
   try {
     const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim().slice(0, 8)
     const stat = await readFile(`/proc/${id}/stat`, 'utf8')
-    // field 22 of proc(5); the command in field 2 may hold spaces and brackets, so count from its last bracket
-    return `${boot}-${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`
+    // fields 3 and 22 of proc(5); the command in field 2 may hold spaces and brackets, so count from its last bracket
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return 'ZX'.includes(fields[0]) ? 'dead' : `${boot}-${fields[19]}`
   } catch {
     return '0'
   }

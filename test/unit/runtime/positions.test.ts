@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { openFilePositions } from '../../../runtime/positions'
 import { acquireLock } from '../../../runtime/process_lock'
 import { temporaryFolder } from '../../support/local_source'
@@ -99,6 +100,24 @@ describe('the lock', () => {
     await once(child, 'exit')
     await (await acquireLock(name, 'x')).release()
     expect(readdirSync(path.dirname(name))).toEqual([])
+  })
+
+  onLinux('killed, and not reaped by whoever started it, it does not either', async () => {
+    const name = file()
+    await otherHolder(name)
+    const [held] = readdirSync(path.dirname(name))
+    // what the shell becomes does not know of its child
+    const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    children.push(parent)
+    const [pid] = await once(parent.stdout!, 'data')
+    const fields = (): string[] =>
+      readFileSync(`/proc/${Number(String(pid))}/stat`, 'latin1')
+        .split(') ')[1]
+        .split(' ')
+    while (fields()[0] !== 'Z') await setImmediate()
+    const zombie = held.replace(/~\d+~(\w+)-\d+~/, `~${Number(String(pid))}~$1-${fields()[19]}~`)
+    renameSync(path.join(path.dirname(name), held), path.join(path.dirname(name), zombie))
+    await (await acquireLock(name, 'x')).release()
   })
 
   onLinux('a pid that was used again is another process', async () => {

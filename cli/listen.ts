@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { ConnectError } from '../runtime/errors'
+import type { Emitter } from '../runtime/events'
 import type { Io } from './io'
 import { isLoopback } from './page/access'
 import type * as Server from './server'
@@ -25,6 +26,7 @@ export async function listen(
   { listen: text, tokenFile }: ListenOptions,
   pages: Omit<Server.StatusPages, 'access'>,
   io: Io,
+  events: Emitter,
 ): Promise<Server.StatusServer | null> {
   if (text === 'off') return null
   const at = text.lastIndexOf(':')
@@ -46,7 +48,7 @@ export async function listen(
   } catch (error) {
     if (text !== DEFAULT_LISTEN || !(error instanceof ConnectError) || error.code !== 'E004_PORT_TAKEN') throw error
     const server = await serve(0)
-    await io.err(`${DEFAULT_LISTEN} is taken by another program; a free port is used instead\n`)
+    events.emit('port_taken', { address: DEFAULT_LISTEN })
     return server
   }
 }

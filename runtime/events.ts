@@ -172,7 +172,12 @@ export interface EventData {
   }
   slow_path: FlowRef & { readonly reason: string; readonly rows: number }
   retrying: FlowRef & { readonly stage: string; readonly code: string; readonly message: string; readonly in_ms: number }
-  service_unreachable: FlowRef & { readonly stage: string; readonly code: string; readonly message: string }
+  service_unreachable: FlowRef & {
+    readonly stage: string
+    readonly code: string
+    readonly message: string
+    readonly hint: string
+  }
   service_back: FlowRef & { readonly stage: string; readonly after_ms: number }
   /** `unread`: those of them that have not been read either. */
   lag_measured: FlowRef & { readonly records: number; readonly unread: number }
@@ -207,6 +212,7 @@ export interface EventData {
   client_log: { readonly client: string; readonly level: Level; readonly message: string }
   service_started: { readonly service: string; readonly address: string }
   listening: { readonly address: string }
+  port_taken: { readonly address: string }
   service_stopped: { readonly service: string; readonly reason: string }
 }
 
@@ -308,7 +314,7 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     text: d => `${d.flow}: ${d.stage}: ${d.code}: ${d.message}; again in ${d.in_ms} ms`,
     metrics: d => [move('olap_connect_retries_total', { ...flowOf(d), stage: d.stage, code: d.code }, 1)],
   },
-  service_unreachable: { level: 'warn', text: d => `${d.flow}: waiting at ${d.stage}: ${d.message}` },
+  service_unreachable: { level: 'warn', text: d => `${d.flow}: waiting at ${d.stage}: ${d.code}: ${d.message}\n  ${d.hint}` },
   service_back: { level: 'info', text: d => `${d.flow}: ${d.stage} works again after ${(d.after_ms / 1000).toFixed(1)} s` },
   lag_measured: {
     level: 'debug',
@@ -366,6 +372,7 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
   schema_evolved: { level: 'info', text: d => `${d.flow}: ${d.subject}: ${d.detail}` },
   client_log: { level: d => d.level, text: d => `${d.client}: ${d.message}` },
   service_started: { level: 'info', text: d => `${d.service} at ${d.address}` },
+  port_taken: { level: 'warn', text: d => `${d.address} is taken by another program; a free port is used instead` },
   listening: { level: 'info', text: d => `page and metrics at ${d.address}` },
   service_stopped: { level: 'info', text: d => `${d.service} stopped: ${d.reason}` },
 }

@@ -46,12 +46,15 @@ const LONGEST_WAIT_MS = 5_000
 /**
  * Runs `operation` until it succeeds or fails for good. A retriable error is said once when it starts and once when it is over,
  * and waited out with growing pauses for as long as it takes: a broker that is away for an hour is no reason to stop.
- * `operation(attempt)`: attempt counts from 0. Throws the last non-retriable error or the signal's reason.
+ * `operation(attempt)`: attempt counts from 0. Throws the last non-retriable error or the signal's reason; after a graceful stop
+ * while a topic is missing, that error: a misspelled name must not end well because the time was over.
  */
 export async function retrying<T>(context: RetryContext, operation: (attempt: number) => Promise<T>): Promise<T> {
   const { pipeline, flow, stage, events, clock, signal, drain, outages = new Outages() } = context
   const started = clock.monotonic()
   let waiting = false
+  let missing: ConnectError | null = null
+  const ended = (reason: unknown): unknown => (drain?.aborted && missing ? missing : reason)
   const leave = (): boolean => {
     const last = waiting && outages.leave(stage)
     waiting = false
@@ -59,7 +62,7 @@ export async function retrying<T>(context: RetryContext, operation: (attempt: nu
   }
   try {
     for (let attempt = 0; ; attempt++) {
-      signal.throwIfAborted()
+      if (signal.aborted) throw ended(signal.reason)
       try {
         const result = await operation(attempt)
         if (leave()) events.emit('service_back', { pipeline, flow, stage, after_ms: Math.round(clock.monotonic() - started) })
@@ -67,17 +70,20 @@ export async function retrying<T>(context: RetryContext, operation: (attempt: nu
       } catch (thrown) {
         const error = asConnectError(thrown, { stage })
         // the session ended or a stop was asked for while the operation ran: that is why it failed
-        if (signal.aborted) throw signal.reason
+        if (signal.aborted) throw ended(signal.reason)
         if (!error.retriable || error.code === 'P005_SESSION_OVER') throw error
-        drain?.throwIfAborted()
+        missing = error.code === 'K005_UNKNOWN_TOPIC' ? error : null
+        if (drain?.aborted) throw ended(drain.reason)
         const in_ms = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10))
-        const { code, message } = error
+        const { code, message, hint } = error
         if (!waiting) {
           waiting = true
-          if (outages.enter(stage)) events.emit('service_unreachable', { pipeline, flow, stage, code, message })
+          if (outages.enter(stage)) events.emit('service_unreachable', { pipeline, flow, stage, code, message, hint })
         }
         events.emit('retrying', { pipeline, flow, stage, code, message, in_ms })
-        await pause(clock, in_ms, drain ? [signal, drain] : [signal])
+        await pause(clock, in_ms, drain ? [signal, drain] : [signal]).catch(reason => {
+          throw ended(reason)
+        })
       }
     }
   } finally {

@@ -174,7 +174,9 @@ export class StatusBoard {
       service_unreachable: d => {
         const problem = { code: d.code, message: d.message }
         flow(d)?.unreachable(d.stage, problem)
-        this.#hear(d, d.stage, 'unreachable', problem)
+        // who says that there is no such topic is there
+        if (d.code === 'K005_UNKNOWN_TOPIC') this.#hear(d, d.stage, 'up', null)
+        else this.#hear(d, d.stage, 'unreachable', problem)
       },
       service_back: d => {
         flow(d)?.reachable(d.stage)

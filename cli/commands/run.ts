@@ -87,7 +87,7 @@ export async function run(files: readonly string[], options: RunOptions, termina
     const pages = { metrics, health: () => worker.health(), status: () => board.status() }
     const runs = (pipeline: string, flow: string): boolean => !worker.hasEnded(pipeline, flow)
     const page = { pipelines: addressed, registry, dataDir, scrub }
-    server = await listen(options, { ...pages, page, tap: { taps, pipelines: addressed, runs, scrub } }, io)
+    server = await listen(options, { ...pages, page, tap: { taps, pipelines: addressed, runs, scrub } }, io, events)
     if (server) {
       events.emit('listening', { address: server.address })
       forget = await announceWorker(dataDir, { address: server.address, pipelines: pipelines.map(p => p.name) })

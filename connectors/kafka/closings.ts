@@ -6,11 +6,9 @@ import { createClient } from './client'
 import { TopicWriter } from './closing_writer'
 import { loadCodecs } from './codecs'
 import type { KafkaConnection } from './connection'
-import { ownCluster } from './connections'
-import { kafkaError } from './errors'
 import type { Cluster } from './protocol'
 import { type KafkaReading, KafkaSource } from './source'
-import { ensureTopic } from './topics'
+import { clusterWith, ensureTopic } from './topics'
 import { orAbort } from './waiting'
 
 /**
@@ -39,23 +37,21 @@ export class KafkaClosings implements SharedClosings {
 
   async open(signal: AbortSignal): Promise<void> {
     if (this.#cluster) return
-    const { pipeline, events, connection } = this.#context
+    const { view, shards } = this.#options
     await loadCodecs()
     this.#kafka ??= createClient(this.#context)
-    const spec = { name: this.#topic, partitions: this.#options.shards, initial: KEPT }
-    const { created, partitions } = await ensureTopic(this.#kafka, spec, signal)
-    if (created) events.emit('topic_created', { pipeline, flow: this.#options.view, topic: this.#topic, partitions })
-    const cluster = ownCluster(this.#kafka, { metadataMaxAge: connection.metadata_max_age })
-    try {
-      await orAbort(
-        cluster.connect().then(() => cluster.addMultipleTargetTopics([this.#topic])),
-        signal,
-      )
-    } catch (thrown) {
-      await cluster.disconnect()
-      signal.throwIfAborted()
-      throw kafkaError(thrown, `closings of ${this.#options.view}`, { stage: 'write' })
-    }
+    const spec = { name: this.#topic, partitions: shards, initial: KEPT }
+    await ensureTopic(this.#kafka, spec, { ...this.#context, flow: view }, signal)
+    const cluster = await clusterWith(
+      {
+        kafka: this.#kafka,
+        topic: this.#topic,
+        connection: this.#context.connection,
+        what: `closings of ${view}`,
+        stage: 'write',
+      },
+      signal,
+    )
     // a second open may have been faster
     if (this.#cluster) await cluster.disconnect()
     else this.#cluster = cluster

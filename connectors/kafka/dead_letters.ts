@@ -3,13 +3,12 @@ import { ConnectError } from '../../runtime/errors'
 import type { DeadLetter, DeadLetterWriter, PluginContext } from '../../runtime/plugin'
 import { createClient } from './client'
 import type { KafkaConnection } from './connection'
-import { ownCluster } from './connections'
 import { kafkaError } from './errors'
 import { partitionOf } from './murmur2'
 import { sendProduce } from './produce'
 import type { Cluster } from './protocol'
 import { encodeRecordBatch, type OutgoingRecord, recordSize } from './record_batch'
-import { ensureTopic } from './topics'
+import { clusterWith, ensureTopic } from './topics'
 import { orAbort, pause } from './waiting'
 
 /** Headers of Kafka Connect's dead letter queue (org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter). */
@@ -44,24 +43,19 @@ export class KafkaDeadLetters implements DeadLetterWriter {
 
   async open(signal: AbortSignal): Promise<void> {
     if (this.#cluster) return
-    const { pipeline, flow, events, connection } = this.#context
     this.#kafka ??= createClient(this.#context)
-    const topic = await ensureTopic(this.#kafka, { name: this.#topic }, signal)
-    if (topic.created) events.emit('topic_created', { pipeline, flow, topic: this.#topic, partitions: topic.partitions })
-    this.#partitions = topic.partitions
+    this.#partitions = await ensureTopic(this.#kafka, { name: this.#topic }, this.#context, signal)
     this.#limit = await largestMessage(this.#kafka, this.#topic)
-    const cluster = ownCluster(this.#kafka, { metadataMaxAge: connection.metadata_max_age })
-    try {
-      await orAbort(
-        cluster.connect().then(() => cluster.addMultipleTargetTopics([this.#topic])),
-        signal,
-      )
-    } catch (thrown) {
-      await cluster.disconnect()
-      signal.throwIfAborted()
-      throw kafkaError(thrown, `dead letters to ${this.#topic}`, { stage: 'dead_letter' })
-    }
-    this.#cluster = cluster
+    this.#cluster = await clusterWith(
+      {
+        kafka: this.#kafka,
+        topic: this.#topic,
+        connection: this.#context.connection,
+        what: `dead letters to ${this.#topic}`,
+        stage: 'dead_letter',
+      },
+      signal,
+    )
   }
 
   async write(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void> {

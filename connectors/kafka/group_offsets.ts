@@ -3,7 +3,7 @@ import { partitionKey, type TopicPartition } from '../../runtime/origin'
 import type { Committed, Position } from '../../runtime/plugin'
 import { brokerErrorType, kafkaError } from './errors'
 import type { Joined } from './membership'
-import { API, type Broker, type Cluster, type ProtocolCall, requestDefinition } from './protocol'
+import { API, ask, type Broker, type Cluster } from './protocol'
 import { orAbort, pause } from './waiting'
 
 /** Whose offsets, under which membership, and until when. */
@@ -152,14 +152,9 @@ interface CommitResponse {
   }[]
 }
 
-/** kafkajs's own call throws the first error code and hides the others, so only its encoder and decoder are used. */
 async function sendCommit(broker: Broker, payload: object): Promise<readonly CommitAnswer[]> {
-  const call: ProtocolCall = broker.lookupRequest(API.offsetCommit, requestDefinition('OffsetCommit'))(payload)
-  const answer = await broker.connectionPool.send({
-    ...call,
-    response: { decode: call.response.decode, parse: async data => data },
-  })
-  return (answer as CommitResponse).responses.flatMap(({ topic, partitions }) => partitions.map(p => ({ topic, ...p })))
+  const answer = (await ask(broker, API.offsetCommit, 'OffsetCommit', payload)) as CommitResponse
+  return answer.responses.flatMap(({ topic, partitions }) => partitions.map(p => ({ topic, ...p })))
 }
 
 /** Names of the codes a commit can end with (https://kafka.apache.org/protocol#protocol_error_codes). */

@@ -2,7 +2,7 @@ import type { PartitionAssigner } from 'kafkajs'
 
 /**
  * The parts of kafkajs that its own types leave out. kafkajs keeps connections, TLS, SASL, metadata, group membership and
- * heartbeats; we speak four requests ourselves (Fetch, OffsetCommit, Produce, TxnOffsetCommit), for which its request table is
+ * heartbeats; we speak some requests ourselves (`API`), for which its request table is
  * the one import that is not its public interface. `partitionAssigners` is public and the only place where it hands out the
  * Cluster of a consumer.
  */
@@ -111,6 +111,8 @@ export interface PartitionMetadata {
 export interface Cluster {
   readonly connectionPoolBuilder: { build(where?: object): Promise<ConnectionPool> }
   readonly brokerPool: {
+    /** Any broker that answers; connects if none does yet. */
+    findConnectedBroker(): Promise<Broker>
     readonly metadata: {
       readonly clusterId?: string | null
       readonly topicMetadata: readonly { readonly topic: string; readonly partitionMetadata: readonly PartitionMetadata[] }[]
@@ -136,7 +138,7 @@ export interface Cluster {
 }
 
 /** Numbers of the requests (https://kafka.apache.org/protocol#protocol_api_keys). */
-export const API = { produce: 0, fetch: 1, offsetCommit: 8, txnOffsetCommit: 28 } as const
+export const API = { produce: 0, fetch: 1, metadata: 3, offsetCommit: 8, txnOffsetCommit: 28 } as const
 
 const table: unknown = require('kafkajs/src/protocol/requests')
 
@@ -144,10 +146,16 @@ const hasRequests = (value: unknown): value is { readonly requests: Readonly<Rec
   typeof value === 'object' && value !== null && 'requests' in value
 
 /** kafkajs's encoder and decoder of a request, by its name. */
-export function requestDefinition(name: 'Produce' | 'Fetch' | 'OffsetCommit'): RequestDefinition {
+export function requestDefinition(name: 'Produce' | 'Fetch' | 'Metadata' | 'OffsetCommit'): RequestDefinition {
   const definition = hasRequests(table) ? table.requests[name] : undefined
   if (!definition) throw new Error(`this kafkajs has no ${name} request: it is not the version this program was built with`)
   return definition
+}
+
+/** Asks, and resolves with the whole decoded answer: kafkajs's own calls throw the first error code in it and hide the rest. */
+export async function ask(broker: Broker, api: number, name: 'Metadata' | 'OffsetCommit', payload: object): Promise<unknown> {
+  const { request, response } = broker.lookupRequest(api, requestDefinition(name))(payload)
+  return broker.connectionPool.send({ request, response: { decode: response.decode, parse: async data => data } })
 }
 
 /** kafkajs types the cluster it hands to assigners with less than it has. */

@@ -1,6 +1,7 @@
 import type { Consumer } from 'kafkajs'
 import type { Connections } from './connections'
 import type { Membership } from './membership'
+import type { Cluster } from './protocol'
 import { atMost } from './waiting'
 
 /** In order; then by force. */
@@ -24,8 +25,14 @@ export class Reader {
     this.#connections = connections
   }
 
-  connect(topics: readonly string[]): Promise<void> {
-    return this.#start(this.consumer.connect().then(() => this.consumer.subscribe({ topics: [...topics] })))
+  /** `check` looks at the cluster before the topics are subscribed to. */
+  connect(topics: readonly string[], check: (cluster: Cluster) => Promise<void>): Promise<void> {
+    const connecting = async (): Promise<void> => {
+      await this.consumer.connect()
+      await check(this.membership.cluster)
+      await this.consumer.subscribe({ topics: [...topics] })
+    }
+    return this.#start(connecting())
   }
 
   /** Joins the group. Failures are CRASH events too; records do not pass through here (membership.ts). */

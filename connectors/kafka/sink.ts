@@ -5,7 +5,6 @@ import type { Schema } from '../../runtime/schema'
 import { createClient } from './client'
 import { canCompress } from './codecs'
 import type { KafkaConnection } from './connection'
-import { ownCluster } from './connections'
 import { kafkaError } from './errors'
 import { RowEncoder } from './outgoing'
 import type { Cluster } from './protocol'
@@ -13,7 +12,7 @@ import type { KafkaSinkConfig } from './sink_config'
 import { KafkaSinkLane } from './sink_lane'
 import { positionsTopic } from './sink_positions'
 import { groupOf } from './source'
-import { ensureTopic, type TopicSpec } from './topics'
+import { clusterWith, ensureTopic, type TopicSpec } from './topics'
 import { orAbort } from './waiting'
 
 /** Writes a topic, one transaction a batch with its position in it. */
@@ -36,25 +35,16 @@ export class KafkaSink implements Sink {
   }
 
   async open(schema: Schema, signal: AbortSignal): Promise<void> {
-    const { pipeline, flow, events, connection } = this.#context
     const kafka = this.#kafka ?? createClient(this.#context)
     this.#kafka = kafka
-    const topic = await ensureTopic(kafka, this.#topic, signal)
-    if (topic.created) events.emit('topic_created', { pipeline, flow, topic: this.#topic.name, partitions: topic.partitions })
-    this.#encoder = await this.#createEncoder(schema, topic.partitions, signal)
+    const partitions = await ensureTopic(kafka, this.#topic, this.#context, signal)
+    this.#encoder = await this.#createEncoder(schema, partitions, signal)
     if (this.#cluster) return
-    const cluster = ownCluster(kafka, { metadataMaxAge: connection.metadata_max_age })
-    try {
-      await orAbort(
-        cluster.connect().then(() => cluster.addMultipleTargetTopics([this.#topic.name])),
-        signal,
-      )
-    } catch (thrown) {
-      await cluster.disconnect()
-      signal.throwIfAborted()
-      throw kafkaError(thrown, `cannot write ${this.#topic.name}`, { stage: 'write' })
-    }
-    this.#cluster = cluster
+    const { name } = this.#topic
+    this.#cluster = await clusterWith(
+      { kafka, topic: name, connection: this.#context.connection, what: `cannot write ${name}`, stage: 'write' },
+      signal,
+    )
   }
 
   async lane(info: SinkLaneInfo, signal: AbortSignal): Promise<SinkLane> {
@@ -64,7 +54,8 @@ export class KafkaSink implements Sink {
     const { pipeline, flow, lanes } = this.#context
     const clusterName = await this.#clusterName(cluster, signal)
     if (info.group?.cluster !== clusterName) {
-      await ensureTopic(this.#kafka, { name: positionsTopic(pipeline), partitions: lanes, config: COMPACT }, signal)
+      const spec = { name: positionsTopic(pipeline), partitions: lanes, config: COMPACT }
+      await ensureTopic(this.#kafka, spec, this.#context, signal)
     }
     return KafkaSinkLane.open(
       {

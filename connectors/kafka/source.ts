@@ -4,7 +4,7 @@ import type { PluginContext, Session, Source } from '../../runtime/plugin'
 import type { Schema } from '../../runtime/schema'
 import { createClient, RETRY } from './client'
 import { loadCodecs } from './codecs'
-import type { KafkaConnection } from './connection'
+import { brokerAddresses, type KafkaConnection } from './connection'
 import { Connections } from './connections'
 import { kafkaError } from './errors'
 import { FetchAnswers } from './fetch_socket'
@@ -15,11 +15,12 @@ import { fetchRaw, Turn } from './raw_fetch'
 import { Reader } from './reader'
 import { KafkaSession } from './session'
 import type { KafkaSourceConfig } from './source_config'
+import { requireTopics } from './topics'
 import { Bell, orAbort } from './waiting'
 
 /** kafkajs's defaults (3 s, 5 s) make a rebalance and a leave take seconds. */
 const HEARTBEAT_MS = 500
-/** Topics that another flow of the same start makes are waited for this long. */
+/** Topics that another flow or program of the same start makes are waited for this long. */
 const TOPIC_WAIT_MS = 30_000
 
 const ISOLATION = { read_uncommitted: 0, read_committed: 1 } as const
@@ -100,7 +101,12 @@ export class KafkaSource implements Source {
     const reader = this.#createReader(this.#kafka)
     this.#reader = reader
     try {
-      await orAbort(reader.connect(this.#config.topics), signal)
+      const { topics } = this.#config
+      const brokers = brokerAddresses(this.#context.connection.brokers).join(',')
+      await orAbort(
+        reader.connect(topics, cluster => requireTopics(cluster, topics, brokers)),
+        signal,
+      )
     } catch (thrown) {
       if (this.#reader === reader) this.#drop()
       signal.throwIfAborted()
@@ -113,7 +119,9 @@ export class KafkaSource implements Source {
     const error = kafkaError(thrown, `cannot read ${topics.join(', ')}`, { stage: 'read' })
     if (error.code !== 'K005_UNKNOWN_TOPIC') return error
     const waited = this.#context.clock.monotonic() - (this.#firstTry ?? 0)
-    return new ConnectError(error.code, error.message, { stage: 'read', cause: thrown, retriable: waited < TOPIC_WAIT_MS })
+    const retriable = waited < TOPIC_WAIT_MS
+    const hint = `${error.hint}${retriable ? `; a start waits ${TOPIC_WAIT_MS / 1000} s for it` : ''}`
+    return new ConnectError(error.code, error.message, { stage: 'read', cause: thrown, retriable, hint })
   }
 
   #createReader(kafka: Kafka): Reader {

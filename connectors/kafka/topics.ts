@@ -1,7 +1,12 @@
 import { type Admin, ConfigResourceTypes, type Kafka } from 'kafkajs'
 import { ConnectError } from '../../runtime/errors'
+import type { PluginContext } from '../../runtime/plugin'
+import type { StageName } from '../../runtime/stage_name'
+import type { KafkaConnection } from './connection'
+import { ownCluster } from './connections'
 import { kafkaError } from './errors'
-import { pause } from './waiting'
+import { API, ask, type Cluster } from './protocol'
+import { orAbort, pause } from './waiting'
 
 /** A topic that a flow writes. What is not given is left to the broker where the topic is made, and not looked at where it exists. */
 export interface TopicSpec {
@@ -17,28 +22,88 @@ const TOPIC_ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS'
 const VISIBLE_TRIES = 50
 
 /**
- * Makes the topic or checks it. Throws K007 if it exists with fewer partitions, another replication factor or other values of
- * the given settings. Resolves with the partitions it has and whether it was made now.
+ * Makes the topic, which is told, or checks it. Throws K007 if it exists with fewer partitions, another replication factor or other
+ * values of the given settings. Resolves with the number of its partitions.
  */
 export async function ensureTopic(
   kafka: Kafka,
   spec: TopicSpec,
+  { pipeline, flow, events }: Pick<PluginContext, 'pipeline' | 'flow' | 'events'>,
   signal: AbortSignal,
-): Promise<{ partitions: number; created: boolean }> {
+): Promise<number> {
   const admin = kafka.admin()
   try {
     await admin.connect()
     const exists = (await admin.listTopics()).includes(spec.name)
     const created = exists ? false : await create(admin, spec)
     const partitions = await partitionsOf(admin, spec.name, signal)
-    if (!created) await check(admin, spec, partitions)
-    return { partitions: partitions.length, created }
+    if (created) events.emit('topic_created', { pipeline, flow, topic: spec.name, partitions: partitions.length })
+    else await check(admin, spec, partitions)
+    return partitions.length
   } catch (thrown) {
     signal.throwIfAborted()
     throw kafkaError(thrown, `topic ${spec.name}`, { stage: 'write' })
   } finally {
     await admin.disconnect().catch(() => {})
   }
+}
+
+export interface ClusterOptions {
+  readonly kafka: Kafka
+  readonly topic: string
+  readonly connection: KafkaConnection
+  /** With what the message of an error begins. */
+  readonly what: string
+  readonly stage: StageName
+}
+
+/**
+ * A connected cluster of one's own that knows a topic. Nothing is left open where it throws.
+ */
+export async function clusterWith(
+  { kafka, topic, connection, what, stage }: ClusterOptions,
+  signal: AbortSignal,
+): Promise<Cluster> {
+  const cluster = ownCluster(kafka, { metadataMaxAge: connection.metadata_max_age })
+  try {
+    await orAbort(
+      cluster.connect().then(() => cluster.addMultipleTargetTopics([topic])),
+      signal,
+    )
+    return cluster
+  } catch (thrown) {
+    await cluster.disconnect()
+    signal.throwIfAborted()
+    throw kafkaError(thrown, what, { stage })
+  }
+}
+
+interface TopicAnswer {
+  readonly topicErrorCode: number
+  readonly topic: string
+}
+
+/** Numbers of the protocol guide. */
+const UNKNOWN_TOPIC_OR_PARTITION = 3
+const TOPIC_AUTHORIZATION_FAILED = 29
+
+/**
+ * Throws K005 with the names of the topics that are not there, E007 with those that this user may not see. kafkajs itself says that
+ * one of them is unknown, and not which.
+ */
+export async function requireTopics(cluster: Cluster, topics: readonly string[], brokers: string): Promise<void> {
+  const broker = await cluster.brokerPool.findConnectedBroker()
+  const answer = await ask(broker, API.metadata, 'Metadata', { topics, allowAutoTopicCreation: false })
+  const { topicMetadata } = answer as { readonly topicMetadata: readonly TopicAnswer[] }
+  const refusedWith = (code: number): string | null => {
+    const names = topicMetadata.filter(t => t.topicErrorCode === code).map(t => `"${t.topic}"`)
+    return names.length === 0 ? null : `${names.length === 1 ? 'topic' : 'topics'} ${names.sort().join(', ')}`
+  }
+  const missing = refusedWith(UNKNOWN_TOPIC_OR_PARTITION)
+  if (missing) throw new ConnectError('K005_UNKNOWN_TOPIC', `there is no ${missing} on ${brokers}`, { stage: 'read' })
+  const hidden = refusedWith(TOPIC_AUTHORIZATION_FAILED)
+  if (hidden)
+    throw new ConnectError('E007_AUTHORIZATION', `this user may not read the ${hidden} on ${brokers}`, { stage: 'read' })
 }
 
 async function create(admin: Admin, spec: TopicSpec): Promise<boolean> {

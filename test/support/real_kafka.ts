@@ -122,6 +122,7 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
+/** Nothing tells when a port is listened on, and what Kafka says when it has started differs by version: so it is tried. */
 async function listening(port: number, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + START_MS
   for (;;) {

@@ -100,6 +100,21 @@ test.each(['while it waits', 'while it tries'])('a graceful stop %s ends the wai
   expect(said).not.toContain('service_back')
 })
 
+test('a graceful stop while a topic is missing is a failure', async () => {
+  const { context, drain, hard, asleep } = setUp()
+  const noTopic = new ConnectError('K005_UNKNOWN_TOPIC', 'there is no topic "t"', { retriable: true })
+  const cut = retrying(context, () => Promise.reject(noTopic))
+  cut.catch(() => {})
+  await asleep(1)
+  hard.abort(reason)
+  await expect(cut).rejects.toBe(reason)
+  const stopped = retrying({ ...context, signal: drain.signal }, () => Promise.reject(noTopic))
+  stopped.catch(() => {})
+  await asleep(1)
+  drain.abort(reason)
+  await expect(stopped).rejects.toBe(noTopic)
+})
+
 test('what was waited for is said again after a wait that was given up', async () => {
   const { said, context, hard, asleep } = setUp()
   const given = retrying({ ...context, signal: hard.signal }, () => Promise.reject(away()))

@@ -138,15 +138,19 @@ test('a bounded input shows how far it is, and the time left at the present rate
 test('states: waiting for a service, starting again, failed; the service shows it too', () => {
   const { events, flow, board } = world()
   const state = (service: string) => board.status().services.find(s => s.service === service)?.state
-  events.emit('service_unreachable', { ...INGEST, stage: 'write', code: 'E001_UNREACHABLE', message: 'no answer' })
+  events.emit('service_unreachable', { ...INGEST, stage: 'write', code: 'E001_UNREACHABLE', message: 'no answer', hint: '' })
   expect(flow('ingest')).toMatchObject({ state: 'waiting', problem: { code: 'E001_UNREACHABLE', message: 'no answer' } })
   expect([state('clickhouse'), state('kafka')]).toEqual(['unreachable', 'unknown'])
   events.emit('service_back', { ...INGEST, stage: 'write', after_ms: 3 })
   events.emit('session_started', { ...INGEST, session: 's', lanes: '0', partitions: 4 })
   expect(flow('ingest')).toMatchObject({ state: 'running', problem: null })
   expect([state('clickhouse'), state('kafka'), state('schema_registry')]).toEqual(['up', 'up', 'unknown'])
-  events.emit('service_unreachable', { ...INGEST, stage: 'decode', code: 'E001_UNREACHABLE', message: 'no registry' })
+  events.emit('service_unreachable', { ...INGEST, stage: 'decode', code: 'E001_UNREACHABLE', message: 'no registry', hint: '' })
   expect([state('kafka'), state('schema_registry')]).toEqual(['up', 'unreachable'])
+  events.emit('service_back', { ...INGEST, stage: 'decode', after_ms: 3 })
+  // it is there, and says so
+  events.emit('service_unreachable', { ...INGEST, stage: 'read', code: 'K005_UNKNOWN_TOPIC', message: 'no topic', hint: '' })
+  expect([flow('ingest').problem?.code, state('kafka')]).toEqual(['K005_UNKNOWN_TOPIC', 'up'])
   events.emit('flow_restarting', { ...INGEST, code: 'K006_FENCED', message: 'fenced', in_ms: 1 })
   expect(flow('ingest')).toMatchObject({ state: 'restarting', restarts: 1, problem: { code: 'K006_FENCED' } })
   events.emit('flow_failed', { ...INGEST, code: 'C015_UNKNOWN_COLUMN', message: 'no column', hint: '', stage: 'read' })
@@ -157,6 +161,7 @@ test('states: waiting for a service, starting again, failed; the service shows i
     stage: 'write',
     code: 'S002_STORE_BUSY',
     message: '',
+    hint: '',
   })
   expect(state('clickhouse')).toBe('unreachable')
 })

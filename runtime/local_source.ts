@@ -32,10 +32,16 @@ export function localSource(input: LocalInput, context: PluginContext): Source {
   let partitions: readonly TopicPartition[] = []
   let lane: LocalLane | null = null
   let sessions = 0
+  const claim = async (): Promise<PositionStore> => {
+    positions ??= await openFilePositions(context)
+    return positions
+  }
   return {
+    async claim(): Promise<void> {
+      await claim()
+    },
     async open(signal): Promise<Schema> {
-      positions ??= await openFilePositions(context)
-      const opened = await input.open(positions, signal)
+      const opened = await input.open(await claim(), signal)
       partitions = opened.partitions
       return opened.schema
     },

@@ -61,6 +61,11 @@ export interface Chunk extends TopicPartition {
  * session of a source without groups. The engine asks for the next only after the last is over and its lanes are closed.
  */
 export interface Source {
+  /**
+   * Takes what one process alone may have, such as positions on its disk, before any flow of the process is opened: who is refused
+   * must not have taken lanes from others. Throws E008_DATA_LOCKED. `open` takes it where this was not called; `close` gives it back.
+   */
+  claim?(): Promise<void>
   /** The schema of its column blocks; null where it delivers undecoded records (the format knows then). */
   open(signal: AbortSignal): Promise<Schema | null>
   session(signal: AbortSignal): Promise<Session>

@@ -1,6 +1,6 @@
 import type { DetectorAnomalies } from './anomaly_counts'
 import { asConnectError, ConnectError } from './errors'
-import { type FlowEnd, FlowRun } from './flow'
+import { type FlowEnd, type FlowParts, FlowRun } from './flow'
 import type { EngineHooks } from './hooks'
 import { anySignal, expectListeners, isRestartable } from './retry'
 import type { FlowSpec, PipelineSpec } from './spec'
@@ -50,6 +50,8 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #flows: readonly { readonly pipeline: PipelineSpec; readonly spec: FlowSpec; readonly stats: FlowStats }[]
   readonly #views: ReadonlyMap<PipelineSpec, PipelineViews>
+  /** Flows that were made for their locks and have not been run yet. */
+  readonly #created = new Map<FlowSpec, FlowParts>()
   readonly #finished = new Map<FlowSpec, Promise<FlowResult>>()
   readonly #ended = new Map<FlowSpec, FlowResult>()
 
@@ -73,7 +75,9 @@ export class Worker {
     return [...this.#ended.values()].some(f => f.pipeline === pipeline && f.flow === flow)
   }
 
+  /** Throws E008_DATA_LOCKED, before anything is opened, where another process runs one of the flows in this data folder. */
   async run(): Promise<WorkerResult> {
+    await this.#claim()
     for (const { pipeline, spec, stats } of this.#flows) {
       const end = this.#flow(pipeline, spec, stats).then(result => {
         this.#ended.set(spec, result)
@@ -88,6 +92,30 @@ export class Worker {
     const latency = new LatencyHistogram()
     for (const f of this.#flows) latency.merge(f.stats.latency)
     return { flows, views, latency_ms: { p50: latency.quantile(0.5), p99: latency.quantile(0.99) } }
+  }
+
+  /** Takes what one process alone may have. A second one must find out before its other flows join groups. */
+  async #claim(): Promise<void> {
+    const { registry } = this.#options
+    try {
+      for (const { pipeline, spec } of this.#flows) {
+        if (registry.get('source', spec.source.type).capabilities.groups) continue
+        await onlyIfLocked(async () => {
+          const parts = this.#create(pipeline, spec)
+          this.#created.set(spec, parts)
+          await parts.source.claim?.()
+        })
+      }
+      for (const views of this.#views.values()) await onlyIfLocked(() => views.claim())
+    } catch (error) {
+      await Promise.allSettled([...this.#created.values()].map(parts => parts.source.close()))
+      await Promise.all([...this.#views.values()].map(views => views.close()))
+      throw error
+    }
+  }
+
+  #create(pipeline: PipelineSpec, spec: FlowSpec): FlowParts {
+    return createFlow(pipeline, spec, { ...this.#options, closings: name => this.#closings(pipeline, name) })
   }
 
   async #flow(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowResult> {
@@ -140,7 +168,8 @@ export class Worker {
   #attempt(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowEnd> {
     const { events, clock, hooks, drain, abort } = this.#options
     const views = this.#views.get(pipeline)
-    const parts = createFlow(pipeline, spec, { ...this.#options, closings: name => this.#closings(pipeline, name) })
+    const parts = this.#created.get(spec) ?? this.#create(pipeline, spec)
+    this.#created.delete(spec)
     const states = this.#options.states?.(pipeline) ?? fileStates(this.#options.dataDir, pipeline.name)
     const taps = this.#options.taps?.of(pipeline.name, spec.name) ?? null
     const inputComplete = (signal: AbortSignal): Promise<boolean> => this.#inputComplete(pipeline, spec, signal)
@@ -201,5 +230,14 @@ export class Worker {
         )
       }
     }
+  }
+}
+
+/** Anything else that is wrong is met again, and told, by the flow or view that it belongs to. */
+async function onlyIfLocked(claim: () => Promise<void>): Promise<void> {
+  try {
+    await claim()
+  } catch (error) {
+    if (error instanceof ConnectError && error.code === 'E008_DATA_LOCKED') throw error
   }
 }

@@ -81,6 +81,11 @@ export class PipelineViews {
     return log
   }
 
+  /** Takes the logs that one process alone may have, before any flow is opened. Throws E008_DATA_LOCKED. */
+  async claim(): Promise<void> {
+    for (const { name } of this.#views) if (!this.#shared.has(name)) await this.#log(name)
+  }
+
   /** Begins to finalise. Call before the flows run. */
   start(): void {
     this.#running = this.#views.map(view => {

@@ -21,7 +21,9 @@ export const runResultSchema = z.strictObject({
   flows: z.record(
     z.string(),
     z.strictObject({
-      read: count('Records read from the source.'),
+      read: count(
+        'Records read from the source. Those that a stop or a rebalance leaves unsettled are read again and counted then.',
+      ),
       written: count('Records written to the sink.'),
       filtered: count('Records left out by filters.'),
       dead_lettered: count('Records set aside.'),

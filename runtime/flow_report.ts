@@ -48,6 +48,11 @@ export class FlowReport {
     if (records > 0) this.#flow.emit('records_read', { records, bytes: chunk.bytes })
   }
 
+  /** Records that a lane has read and leaves to whoever goes on: they are read again, and counted by the one who settles them. */
+  leftUnsettled(records: number): void {
+    this.#stats.read -= records
+  }
+
   slow(slow: Readonly<Record<string, number>>): void {
     for (const [reason, rows] of Object.entries(slow)) if (rows > 0) this.#flow.emit('slow_path', { reason, rows })
   }

@@ -39,10 +39,8 @@ export class LaneRun {
   watermarks: ReadonlyMap<string, number> = new Map()
   #incarnations = new Map<string, string>()
   #epoch = 0
-  /** Batches cut and not yet settled. */
-  #underWay = 0
-  /** Memory of the batches that are not settled. */
-  readonly #lent = new Set<BatchMemory>()
+  /** Batches cut and not yet settled, by their memory. */
+  readonly #underWay = new Map<BatchMemory, Cut>()
 
   constructor(
     readonly flow: FlowRun,
@@ -128,21 +126,24 @@ export class LaneRun {
 
   /** True while nothing that was read waits or is under way. */
   get atRest(): boolean {
-    return this.buffer.rows === 0 && this.#underWay === 0
+    return this.buffer.rows === 0 && this.#underWay.size === 0
+  }
+
+  /** Records that were read and are not settled. */
+  get unsettled(): number {
+    return [...this.#underWay.values()].reduce((rows, cut) => rows + cut.rows, this.buffer.rows)
   }
 
   /** Told by the delivery loops when a batch is durable. */
   delivered({ memory, cut }: Ready): void {
-    this.#underWay--
-    this.#lent.delete(memory)
+    this.#underWay.delete(memory)
     this.flow.memories.give(memory)
     for (const lease of cut.leases) lease.release()
   }
 
   async ready(cut: Cut): Promise<Ready> {
-    this.#underWay++
     const memory = this.flow.memories.take()
-    this.#lent.add(memory)
+    this.#underWay.set(memory, cut)
     const prepared = await prepare(this.flow, cut, this.reader.lane, this.watermarks, memory, this.signal)
     this.watermarks = prepared.after
     return { cut, prepared, memory, snapshot: this.state?.take(this.buffer.positions()) ?? null }
@@ -161,8 +162,8 @@ export class LaneRun {
 
   /** The lane is over, whatever was under way. */
   close(): void {
-    for (const _ of this.#lent) this.flow.memories.abandon()
-    this.#lent.clear()
+    for (const _ of this.#underWay) this.flow.memories.abandon()
+    this.#underWay.clear()
   }
 
   /** Passes a cut through the transforms for what they learn from it. */
@@ -233,6 +234,9 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
     } finally {
       failure.abort(new ConnectError('R003_ABORTED', 'the lane has ended'))
       await Promise.all([filling, watching, measuring, idling])
+      // a lane that failed says how far it had read, one that goes on later or elsewhere only what came of it
+      const goesOn = aside === null && (flow.drain.aborted || session.over.aborted)
+      if (goesOn && !buffer.holdsBefore(next)) flow.report.leftUnsettled(lane.unsettled)
       lane.close()
       buffer.close()
     }

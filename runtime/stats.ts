@@ -2,6 +2,7 @@ import { addAnomalies, type DetectorAnomalies, NO_ANOMALIES } from './anomaly_co
 
 /** What one flow has done since it was started; printed by `run --json` and by the summary. */
 export interface FlowCounts {
+  /** Without what was read and left to whoever goes on. */
   readonly read: number
   readonly written: number
   readonly filtered: number

@@ -1,0 +1,128 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import { DEFAULT_LISTEN } from '../../cli/listen'
+import { type Bench, CONNECTIONS, type RunningConnect, runResult, start, startBench } from '../support/connect'
+
+/** What a run says and does where something is in its way from the start. */
+
+let bench: Bench
+beforeAll(async () => {
+  bench = await startBench()
+})
+afterAll(() => bench?.stop())
+
+const JSON_LOG = ['--log-format', 'json'] as const
+
+/** The log of a run: one object a line, after what was said of the file. */
+const eventsOf = (run: RunningConnect): readonly Record<string, unknown>[] =>
+  run
+    .stderr()
+    .split('\n')
+    .filter(line => line.startsWith('{'))
+    .map(line => JSON.parse(line))
+const named = (run: RunningConnect, event: string) => eventsOf(run).filter(e => e.event === event)
+
+const createTopic = async (topic: string): Promise<void> => {
+  const admin = bench.client.admin()
+  await admin.connect()
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }], waitForLeaders: true })
+  await admin.disconnect()
+}
+
+describe('a topic that does not exist', () => {
+  const reader = (name: string, topics: readonly string[]): string =>
+    bench.file(
+      `${name}.yaml`,
+      `name: ${bench.unique(name)}
+${CONNECTIONS}
+flows:
+  ingest:
+    source: {type: kafka, topics: [${topics}], value: json}
+    sink: {type: kafka, topic: ${bench.unique(name)}-out, value: json}
+`,
+    )
+
+  test('is told by its name at once, and again as the reason why a stopped run did not do its work', async () => {
+    const [there, missing] = [bench.unique('there'), bench.unique('mispelled')]
+    await createTopic(there)
+    const run = bench.startRun(reader('typo', [there, missing]), JSON_LOG)
+    await run.says(/"service_unreachable"/)
+    run.child.kill('SIGTERM')
+    const outcome = await run.ended
+    const told = {
+      code: 'K005_UNKNOWN_TOPIC',
+      message: `there is no topic "${missing}" on ${bench.env.KAFKA_BROKERS}`,
+      hint: expect.stringContaining('create the topic or correct its name'),
+    }
+    expect(named(run, 'service_unreachable')).toEqual([expect.objectContaining({ ...told, level: 'warn' })])
+    expect(named(run, 'flow_failed')).toEqual([expect.objectContaining({ ...told, level: 'error' })])
+    // nothing in the words of the client, which names no topic
+    expect(eventsOf(run).filter(e => e.event === 'client_log' && e.level === 'warn')).toEqual([])
+    expect([outcome.code, runResult(outcome).flows.ingest.error]).toEqual([1, 'K005_UNKNOWN_TOPIC'])
+  })
+
+  test('is read once it is there', async () => {
+    const late = bench.unique('late')
+    const run = bench.startRun(reader('late', [late]), JSON_LOG)
+    await run.says(/"service_unreachable"/)
+    await createTopic(late)
+    await run.says(/"session_started"/)
+    run.child.kill('SIGTERM')
+    expect((await run.ended).code).toBe(0)
+  })
+})
+
+test('a second run in the same data folder is refused before it takes lanes from the first', async () => {
+  const topic = bench.unique('made')
+  const file = bench.file(
+    'twice.yaml',
+    `name: ${bench.unique('twice')}
+${CONNECTIONS}
+flows:
+  copy:
+    source: {type: kafka, topics: [${topic}], value: json, session_timeout: 2s}
+    sink: {type: kafka, topic: ${topic}-copy, value: json}
+  make:
+    source: {type: generate, rate: 5000/s, fields: {id: {type: sequence}}}
+    sink: {type: kafka, topic: ${topic}, value: json}
+`,
+  )
+  const first = bench.startRun(file, JSON_LOG)
+  await first.says(/"session_started".*"copy"/)
+  const second = bench.startRun(file, JSON_LOG)
+  const refused = await second.ended
+  expect(refused.code).toBe(3)
+  expect(JSON.parse(refused.stdout).error).toMatchObject({
+    code: 'E008_DATA_LOCKED',
+    message: expect.stringContaining(`in use by process ${first.child.pid}`),
+  })
+  expect(named(second, 'flow_started')).toEqual([])
+  await first.says(/"batch_written"|"records_read"|"session_started".*"make"/)
+  first.child.kill('SIGTERM')
+  const outcome = await first.ended
+  expect(named(first, 'session_over')).toEqual([])
+  const { flows } = runResult(outcome)
+  // what a stop leaves unsettled is not said to have been read
+  expect([flows.make.read, flows.copy.read]).toEqual([flows.make.written, flows.copy.written])
+  expect(flows.make.written).toBeGreaterThan(0)
+})
+
+test('a page that has to go elsewhere says so in the log', async () => {
+  const [host, port] = DEFAULT_LISTEN.split(':')
+  const other = createServer()
+  const listening = once(other, 'listening')
+  other.listen(Number(port), host)
+  // where something listens there already, that will do
+  await listening.catch(() => {})
+  const file = bench.file(
+    'page.yaml',
+    'name: page\nflows:\n  f:\n    source: {type: generate, count: 1, fields: {id: {type: sequence}}}\n    sink: {type: stdout}\n',
+  )
+  const run = start(['run', file, ...JSON_LOG, '--data', path.join(bench.folder, 'page'), '--until-caught-up'])
+  await run.ended
+  other.close()
+  const lines = run.stderr().split('\n')
+  const line = lines.find(l => l.includes('taken by another program'))
+  expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 'warn', event: 'port_taken', address: DEFAULT_LISTEN })
+})

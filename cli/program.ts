@@ -21,6 +21,7 @@ import { GRAPH_FORMATS } from './graph_text'
 import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
 import { DEFAULT_LISTEN, TOKEN_VARIABLE } from './listen'
+import { legendText } from './live/lines'
 import { SCAFFOLD_SOURCES, SCAFFOLD_VALUES } from './scaffold'
 import { usageError } from './usage'
 import { version } from './version'
@@ -103,6 +104,10 @@ Examples:
   connect run pipeline.yaml --until-caught-up    what is there, then end
   connect run pipelines/ --for 10m --json        every file of a folder, with a report`
 
+const LEGEND = `
+Columns of the live table (- is not known yet):
+${legendText()}`
+
 /** The commands and their options; `perform` is called with the one that was asked for. Usage errors are thrown, not printed. */
 export function createProgram(io: Io, perform: Perform): Command {
   const program = new Command('connect')
@@ -133,7 +138,7 @@ export function createProgram(io: Io, perform: Perform): Command {
       new Option('--log-format <format>', 'text for people, json for collectors').choices(['text', 'json']).default('text'),
     )
     .addOption(json())
-    .addHelpText('after', RUN_EXAMPLES)
+    .addHelpText('after', `${RUN_EXAMPLES}\n${LEGEND}`)
     .action((files, options) => perform('run', options.json === true, () => commands.run().run(files, options, io)))
 
   program
@@ -207,6 +212,7 @@ export function createProgram(io: Io, perform: Perform): Command {
     .argument('<topic>', 'topic of its Kafka cluster')
     .addOption(new Option('--from <where>', 'where to begin').choices(['beginning', 'end']).default('end'))
     .option('--limit <n>', 'stop after so many records; with --from beginning also at the end of the topic')
+    .option('--key <text>', 'only records whose key contains this text')
     .option('--connection <name>', 'which cluster, where the file has several')
     .option('--value <format>', 'format of the values, where the file does not say')
     .addOption(data())
@@ -222,6 +228,7 @@ export function createProgram(io: Io, perform: Perform): Command {
     .addOption(tokenFile())
     .addOption(data())
     .addOption(json())
+    .addHelpText('after', LEGEND)
     .action(options => perform('status', options.json === true, () => commands.status().status(options, io)))
 
   program
@@ -232,6 +239,7 @@ export function createProgram(io: Io, perform: Perform): Command {
     .addOption(new Option('--every <duration>', 'how often the worker is asked').default('500ms'))
     .option('--count <n>', 'stop after so many looks')
     .addOption(data())
+    .addHelpText('after', LEGEND)
     .action(options => perform('top', false, () => commands.top().top(options, io)))
 
   program

@@ -1,18 +1,20 @@
 // `npm run demo [-- --for 45s] [--json] [--data DIR] [OPTIONS OF connect run]`: three pipelines on embedded services. Tells each anomaly
 // in a sentence, and what to look at from another terminal. Ends with Ctrl-C or after --for; what it wrote stays, the next demo goes
-// on from there. With --json one object on stdout says what was injected and what was found of it.
+// on from there. With --json one object on stdout says what was injected while it watched and what was found of that: faults that
+// began before it started, in an earlier demo or in the gap since, are told where they show, but not counted.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { anomalies, faults, progress } from './demo/store.mjs'
 import { judge, tells } from './demo/verdict.mjs'
-import { deed, sentence } from './demo/words.mjs'
+import { counted, sentence, timeOf, told } from './demo/words.mjs'
 
 const began = Date.now()
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const dist = path.join(root, 'dist/cli')
 const [FLEET, EC2, MACHINE] = ['device-fleet', 'ec2-cpu', 'this-machine'].map(name => `config/examples/${name}.yaml`)
+const TOPIC = 'fleet.anomalies'
 /** Not `npx connect`: that would install this folder into npm's cache first. */
 const CONNECT = 'node dist/cli/main.js'
 const LOOK_EVERY_MS = 700
@@ -26,6 +28,7 @@ const require = createRequire(import.meta.url)
 const { connect } = require(path.join(dist, 'program.js'))
 const { processIo } = require(path.join(dist, 'process_io.js'))
 const { runningWorkers } = require(path.join(dist, 'workers.js'))
+const { strangest } = require(path.join(dist, 'page/anomaly_text.js'))
 const { parseDuration } = require(path.join(root, 'dist/runtime/fields.js'))
 
 const { json, length, dataDir, options } = read(process.argv.slice(2))
@@ -63,14 +66,18 @@ const addresses = {}
 /** Warnings before the first row: readers wait for topics that writers are about to create. Shown if nothing comes of it. */
 const early = []
 let loaded = false
-let told = false
 let first = null
-/** Null until services run; then the moment from which on the fleet is live. */
-let live = null
+/** Null until services run; then the moment from which on this run watches. What began before is told, but not counted. */
+let since = null
+/** Anomalies by their ids, with the moment they were seen first. */
+const seen = new Map()
 const said = new Set()
 /** How far the views were at each look. */
 const looks = []
-/** From the closing of a window to its anomaly in the table this passes at most, also on a busy machine: scores, topic, table. */
+/**
+ * From the closing of a window to its anomaly in the table this passes at most, also on a busy machine: scores, topic, table. The
+ * label of a fault may take as long.
+ */
 const ARRIVES_MS = 6_000
 
 /** What `connect run` says on stderr: its log as JSON lines, for us to choose from, and everything else as it is. */
@@ -80,7 +87,7 @@ function onLine(line) {
   if (event === 'service_started') {
     if (addresses[service] !== undefined) return
     addresses[service] = address
-    live ??= Date.now()
+    since ??= Date.now()
     return say(`  ${service.padEnd(16)} ${address}`)
   }
   if (level === 'warn' && !loaded) early.push(text)
@@ -117,48 +124,61 @@ async function look() {
   looks.push({ at: Date.now(), closed })
   if (looks.length > 100) looks.shift()
   if (!loaded) {
-    if (closed.devices < live - 60_000) return
+    if (closed.devices < since - 60_000) return
     loaded = true
     const there = `${rows['device-fleet'].toLocaleString('en')} readings of 40 devices, ${rows['ec2-cpu'].toLocaleString('en')} of 20 machines`
     await stamp(
       continued
-        ? `It goes on where it was: ${there}.`
+        ? `It goes on where it was: ${there}. What was injected before ${timeOf(since)} is not counted.`
         : `Eight hours of history are in: ${there}. Detectors know what is normal; from here on it is live.`,
     )
   }
   const [found, injected] = await Promise.all([anomalies(clickhouse), faults(clickhouse)])
-  for (const anomaly of found) {
-    if (anomaly.status !== 'raised' || said.has(anomaly.id)) continue
-    said.add(anomaly.id)
-    if (anomaly.end <= live) continue
-    const fault = injected.find(f => tells(anomaly, f))
-    const text = sentence(anomaly)
-    await stamp(fault ? `${text} (${deed(fault)}.)` : text)
-    if (!fault) continue
-    first ??= { seconds: Number(seconds().toFixed(1)), text, fault: fault.fault, topic: 'fleet.anomalies', id: anomaly.id }
-    if (!told) await next()
-    told = true
-  }
+  for (const anomaly of found) if (anomaly.status === 'raised' && anomaly.end > since) await tell(anomaly, injected)
 }
 
-async function next() {
-  const page = runningWorkers(path.resolve(dataDir))[0]?.address
-  await say(`
-That was a fault that was injected, found. While this runs, look further from another terminal in this folder:
+/** Tells an anomaly once, as soon as it is known whether a fault explains it. */
+async function tell(anomaly, injected) {
+  if (said.has(anomaly.id)) return
+  const fault = injected.find(f => tells(anomaly, f))
+  const now = Date.now()
+  if (!seen.has(anomaly.id)) seen.set(anomaly.id, now)
+  // its label may still be on the way
+  if (!fault && anomaly.database === 'fleet' && now - seen.get(anomaly.id) < ARRIVES_MS) return
+  said.add(anomaly.id)
+  const [name, values] = strangest(anomaly.features) ?? ['', {}]
+  const feature = { name, ...values }
+  await stamp(told(anomaly, feature, fault))
+  if (!fault || fault.start < since || first) return
+  const { id, view, detector, key } = anomaly
+  const text = sentence(anomaly, feature)
+  first = { seconds: Number(seconds().toFixed(1)), text, fault: fault.fault, topic: TOPIC, id, view, detector, key }
+  await next(anomaly, name, fault)
+}
 
-${page ? `  ${page}   the page: what runs, series with what is expected of them, anomalies\n` : ''}\
-  ${CONNECT} tail ${FLEET} fleet.anomalies --from beginning --limit 3${data}
-  ${CONNECT} sql ${FLEET} "SELECT fault, device, min(ts), max(ts) FROM faults GROUP BY ALL ORDER BY 3"${data}
-  ${CONNECT} sql ${EC2} "SELECT window_end, key, round(score, 1) FROM anomalies FINAL WHERE status = 'raised' ORDER BY 1"${data}
-  ${CONNECT} sql ${MACHINE} "SELECT window_end, round(cpu, 1), memory FROM load_10s ORDER BY 1 DESC LIMIT 5"${data}
+/** What to look at of the first fault that was found: lines to copy, each about this very anomaly. */
+async function next({ id, view, detector, key, end }, feature, fault) {
+  const page = runningWorkers(path.resolve(dataDir))[0]?.address
+  const until = new Date(end).toISOString().slice(0, 19).replace('T', ' ')
+  const [[column, value]] = Object.entries(key)
+  const query = statement => `${CONNECT} sql ${FLEET} "${statement}"${data}`
+  await say(`
+That fault was injected, and found. While this runs, look further from another terminal in this folder:
+
+${page ? `  ${page}   the page: what runs, series with what is expected of them, anomalies\n` : ''}
+the anomaly in its topic, in its table, the windows around it, what had been done, and what runs:
+  ${CONNECT} tail ${FLEET} ${TOPIC} --from beginning --key "${id}" --limit 1${data}
+  ${query(`SELECT window_start, window_end, detector, key, round(score, 1), status, features FROM anomalies FINAL WHERE detector = '${detector}' AND key['${column}'] = '${value}' AND window_end = '${until}'`)}
+  ${query(`SELECT window_end, ${feature} FROM ${view} WHERE ${column} = '${value}' ORDER BY window_end DESC LIMIT 10`)}
+  ${query(`SELECT fault, device, site, min(ts), max(ts) FROM faults WHERE fault = '${fault.fault}' GROUP BY ALL`)}
   ${CONNECT} status${data}
 
-This machine is watched as well: after two minutes its own detectors are warm; then keep a core busy and see.
+This machine is watched as well; its own detectors are warm after two minutes.
 Ctrl-C stops it and loses nothing: everything is kept in ${dataDir}, and the next \`npm run demo\` continues.
 `)
 }
 
-/** What was injected and what was found of it, as the tables say now; null before there is a ClickHouse. */
+/** What was injected since `since` and what was found of it, as the tables say now; null before there is a ClickHouse. */
 async function summarise() {
   const { clickhouse } = addresses
   if (!clickhouse) return null
@@ -169,7 +189,7 @@ async function summarise() {
     faults(clickhouse, signal),
     progress(clickhouse, signal),
   ])
-  return { first, ...judge(found, injected, closed, live), rows }
+  return { since: new Date(since).toISOString(), first, ...judge(found, injected, closed, since), rows }
 }
 
 // ------------------------------------------------------------------------------------------------------------- the run
@@ -215,17 +235,9 @@ const result = summary && {
   anomalies: envelope?.result?.anomalies ?? null,
   services: envelope?.result?.services ?? {},
 }
-const words = summary ? sentenceOf(summary) : (envelope?.summary ?? 'ended before anything ran')
+const words = summary ? counted(summary) : (envelope?.summary ?? 'ended before anything ran')
 if (json)
   await real.out(
     `${JSON.stringify({ command: 'demo', ok: code === 0, summary: words, result, error: envelope?.error ?? null })}\n`,
   )
 else await say(words)
-
-function sentenceOf({ faults: kinds, false_alarms }) {
-  const counts = Object.entries(kinds).map(
-    ([kind, n]) => `${n.detected} of ${n.injected} ${kind}${n.pending ? ` (${n.pending} too recent to tell)` : ''}`,
-  )
-  const wrong = `false alarms: ${false_alarms.live} live, ${false_alarms.history} before it was live`
-  return `faults found: ${counts.join(', ')}; ${wrong}${first ? `; the first after ${first.seconds} s` : ''}`
-}

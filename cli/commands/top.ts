@@ -1,3 +1,4 @@
+import { systemClock } from '../../runtime/clock'
 import type { Status } from '../../runtime/status'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
@@ -40,7 +41,7 @@ export async function top(options: TopOptions, io: Io): Promise<number> {
       }
       if (!table) await io.out(`${statusLines(latest, { width: 120, color: false }).join('\n')}\n\n`)
       if (look >= looks) break
-      await pause(every, stop.signal)
+      await systemClock.sleep(every, stop.signal).catch(() => {})
     }
     return EXIT.ok
   } finally {
@@ -48,16 +49,3 @@ export async function top(options: TopOptions, io: Io): Promise<number> {
     await table?.close('picture')
   }
 }
-
-/** Resolves after a while or when the signal aborts. */
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise(resolve => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-    if (signal.aborted) done()
-  })

@@ -30,9 +30,11 @@ interface Cell {
 
 interface Column<T> {
   readonly title: string
+  /** For the legend. */
+  readonly means: string
   readonly width: number
   readonly left?: boolean
-  readonly cell: (item: T) => Cell | string
+  readonly cell: (item: T, now: number) => Cell | string
 }
 
 /**
@@ -47,7 +49,7 @@ export function statusLines(status: Status, options: LinesOptions): readonly str
     flowBlock(status, several, options.width, paint),
     viewBlock(status, several, options.width, paint),
     detectorBlock(status, several, options.width, paint),
-    serviceBlock(status.services, options.width, paint),
+    serviceBlock(status, options.width, paint),
   ].filter(lines => lines.length > 0)
   const lines = blocks.flat()
   const { height } = options
@@ -81,8 +83,7 @@ function table<T>(
   first: { readonly title: string; readonly of: (item: T) => string; readonly group: (item: T) => string | null },
   columns: readonly Column<T>[],
   reason: (item: T) => Problem | null,
-  width: number,
-  paint: Paint,
+  { now, width, paint }: { readonly now: number; readonly width: number; readonly paint: Paint },
 ): readonly string[] {
   if (items.length === 0) return []
   const taken = columns.reduce((n, c) => n + c.width + 1, 0)
@@ -104,7 +105,7 @@ function table<T>(
     for (const column of columns) {
       used += column.width + 1
       if (used > width) break
-      const cell = column.cell(item)
+      const cell = column.cell(item, now)
       const { text, tone } = typeof cell === 'string' ? { text: cell, tone: undefined } : cell
       line += ` ${paint(padded(shortened(text, column.width), column), tone)}`
     }
@@ -122,20 +123,35 @@ const stateCell = (state: FlowState): Cell => {
 
 const figure = (n: number, width: number, tone: Tone): Cell => ({ text: count(n, width), tone: n > 0 ? tone : 'dim' })
 
-function flowBlock({ flows }: Status, several: boolean, width: number, paint: Paint): readonly string[] {
-  const columns: Column<FlowStatus>[] = [
-    { title: 'state', width: 5, left: true, cell: f => stateCell(f.state) },
-    { title: 'rows/s', width: 6, cell: f => rate(f.read_per_second) },
-    { title: 'lag', width: 6, cell: f => count(f.lag) },
-    { title: 'batch', width: 6, cell: f => count(f.batch_rows) },
-    { title: 'p50', width: 5, cell: f => span(f.latency_ms.p50) },
-    { title: 'p99', width: 5, cell: f => span(f.latency_ms.p99) },
-    { title: 'written', width: 7, cell: f => count(f.written, 7) },
-    { title: 'dead', width: 5, cell: f => figure(f.dead_lettered, 5, 'warn') },
-  ]
-  if (flows.some(f => f.progress)) columns.push({ title: 'progress', width: 9, left: true, cell: progressText })
+const FLOW_COLUMNS: readonly Column<FlowStatus>[] = [
+  { title: 'state', means: Object.values(STATES).join(', '), width: 5, left: true, cell: f => stateCell(f.state) },
+  { title: 'rows/s', means: 'records read a second, over the last ten', width: 6, cell: f => rate(f.read_per_second) },
+  { title: 'lag', means: 'records that wait in the source', width: 6, cell: f => count(f.lag) },
+  { title: 'batch', means: 'mean records of the last batches', width: 6, cell: f => count(f.batch_rows) },
+  {
+    title: 'p50',
+    means: "from a record's own time to its durable write: half of those of the last minute took less",
+    width: 5,
+    cell: f => span(f.latency_ms.p50),
+  },
+  { title: 'p99', means: 'and 99 of 100 of them; large where history is read', width: 5, cell: f => span(f.latency_ms.p99) },
+  { title: 'written', means: 'records written since the start', width: 7, cell: f => count(f.written, 7) },
+  { title: 'dead', means: 'records set aside as dead letters', width: 5, cell: f => figure(f.dead_lettered, 5, 'warn') },
+]
+
+/** Where something has an end. */
+const PROGRESS: Column<FlowStatus> = {
+  title: 'progress',
+  means: 'share read of an input that ends, and the time that is left',
+  width: 9,
+  left: true,
+  cell: progressText,
+}
+
+function flowBlock({ flows, now }: Status, several: boolean, width: number, paint: Paint): readonly string[] {
+  const columns = flows.some(f => f.progress) ? [...FLOW_COLUMNS, PROGRESS] : FLOW_COLUMNS
   const first = { title: 'flow', of: (f: FlowStatus) => f.flow, group: (f: FlowStatus) => (several ? f.pipeline : null) }
-  return table(flows, first, columns, f => f.problem, width, paint)
+  return table(flows, first, columns, f => f.problem, { now, width, paint })
 }
 
 /** `62% 1.2m`: how much has been read, and the time that is left. */
@@ -147,56 +163,84 @@ function progressText({ progress, state }: FlowStatus): string {
   return `${percent}%${left}`
 }
 
+const VIEW_COLUMNS: readonly Column<ViewStatus>[] = [
+  { title: 'state', means: 'as of flows', width: 5, left: true, cell: v => stateCell(v.state) },
+  {
+    title: 'watermark',
+    means: 'windows that end up to this event time (UTC) are closed',
+    width: 16,
+    left: true,
+    cell: (v, now) => moment(v.watermark_ms, now),
+  },
+  { title: 'behind', means: 'how far the clock is ahead of the watermark', width: 6, cell: v => span(v.behind_ms) },
+  { title: 'windows', means: 'windows closed since the start, over all keys', width: 7, cell: v => count(v.windows, 7) },
+  { title: 'revised', means: 'windows counted again because of late records', width: 7, cell: v => count(v.revised, 7) },
+  { title: 'late', means: 'records too late to count', width: 6, cell: v => figure(v.late, 6, 'warn') },
+  { title: 'took', means: 'what the last closing took in ClickHouse', width: 5, cell: v => span(v.closing_ms) },
+]
+
 function viewBlock({ views, now }: Status, several: boolean, width: number, paint: Paint): readonly string[] {
-  const columns: readonly Column<ViewStatus>[] = [
-    { title: 'state', width: 5, left: true, cell: v => stateCell(v.state) },
-    { title: 'watermark', width: 16, left: true, cell: v => moment(v.watermark_ms, now) },
-    { title: 'behind', width: 6, cell: v => span(v.behind_ms) },
-    { title: 'windows', width: 7, cell: v => count(v.windows, 7) },
-    { title: 'revised', width: 7, cell: v => count(v.revised, 7) },
-    { title: 'late', width: 6, cell: v => figure(v.late, 6, 'warn') },
-    { title: 'took', width: 5, cell: v => span(v.closing_ms) },
-  ]
   const first = { title: 'view', of: (v: ViewStatus) => v.view, group: (v: ViewStatus) => (several ? v.pipeline : null) }
-  return table(views, first, columns, v => v.problem, width, paint)
+  return table(views, first, VIEW_COLUMNS, v => v.problem, { now, width, paint })
 }
+
+const DETECTOR_COLUMNS: readonly Column<DetectorStatus>[] = [
+  { title: 'type', means: 'as in the file', width: 16, left: true, cell: d => d.type },
+  { title: 'scores', means: 'windows or records scored since the start', width: 8, cell: d => count(d.scores, 8) },
+  { title: 'anomalies', means: 'alerts raised', width: 9, cell: d => figure(d.raised, 9, 'warn') },
+  { title: 'suppressed', means: 'alerts soon after another of the same key', width: 10, cell: d => count(d.suppressed, 10) },
+  {
+    title: 'last',
+    means: 'when the last alert was raised',
+    width: 9,
+    cell: (d, now) => (d.last_raised_at === null ? '-' : `${span(Math.max(0, now - d.last_raised_at))} ago`),
+  },
+]
 
 function detectorBlock({ detectors, now }: Status, several: boolean, width: number, paint: Paint): readonly string[] {
-  const columns: readonly Column<DetectorStatus>[] = [
-    { title: 'type', width: 16, left: true, cell: d => d.type },
-    { title: 'scores', width: 8, cell: d => count(d.scores, 8) },
-    { title: 'anomalies', width: 9, cell: d => figure(d.raised, 9, 'warn') },
-    { title: 'suppressed', width: 10, cell: d => count(d.suppressed, 10) },
-    {
-      title: 'last',
-      width: 9,
-      cell: d => (d.last_raised_at === null ? '-' : `${span(Math.max(0, now - d.last_raised_at))} ago`),
-    },
-  ]
   const of = (d: DetectorStatus): string => `${d.flow}/${d.detector}`
   const first = { title: 'detector', of, group: (d: DetectorStatus) => (several ? d.pipeline : null) }
-  return table(detectors, first, columns, () => null, width, paint)
+  return table(detectors, first, DETECTOR_COLUMNS, () => null, { now, width, paint })
 }
 
-function serviceBlock(services: readonly ServiceStatus[], width: number, paint: Paint): readonly string[] {
-  const columns: readonly Column<ServiceStatus>[] = [
-    {
-      title: 'state',
-      width: 5,
-      left: true,
-      cell: s =>
-        s.state === 'unreachable' ? { text: 'AWAY', tone: 'bad' } : { text: s.state === 'up' ? 'up' : '-', tone: 'good' },
-    },
-    {
-      title: 'address',
-      width: Math.max(10, width - 24),
-      left: true,
-      cell: s => `${s.address}${s.embedded ? ' (embedded)' : ''}`,
-    },
-  ]
+const serviceColumns = (width: number): readonly Column<ServiceStatus>[] => [
+  {
+    title: 'state',
+    means: 'up, or AWAY: it does not answer',
+    width: 5,
+    left: true,
+    cell: s =>
+      s.state === 'unreachable' ? { text: 'AWAY', tone: 'bad' } : { text: s.state === 'up' ? 'up' : '-', tone: 'good' },
+  },
+  {
+    title: 'address',
+    means: 'HOST:PORT or URL',
+    width: Math.max(10, width - 24),
+    left: true,
+    cell: s => `${s.address}${s.embedded ? ' (embedded)' : ''}`,
+  },
+]
+
+function serviceBlock({ services, now }: Status, width: number, paint: Paint): readonly string[] {
   const first = { title: 'service', of: (s: ServiceStatus) => s.service, group: () => null }
-  return table(services, first, columns, s => s.problem, width, paint)
+  return table(services, first, serviceColumns(width), s => s.problem, { now, width, paint })
 }
+
+export interface LegendBlock {
+  readonly of: string
+  readonly columns: readonly { readonly title: string; readonly means: string }[]
+}
+
+/** What the columns mean, for help and documentation. `-` stands for what is not known. */
+export const LEGEND: readonly LegendBlock[] = [
+  { of: 'flow', columns: [...FLOW_COLUMNS, PROGRESS] },
+  { of: 'view', columns: VIEW_COLUMNS },
+  { of: 'detector', columns: DETECTOR_COLUMNS },
+  { of: 'service', columns: serviceColumns(80) },
+]
+
+export const legendText = (): string =>
+  LEGEND.map(({ of, columns }) => [`  ${of}`, ...columns.map(c => `    ${c.title.padEnd(11)}${c.means}`)].join('\n')).join('\n')
 
 /** One line for a log, where there is no terminal to draw on. */
 export function plainLine({ flows, pipelines }: Status): string {

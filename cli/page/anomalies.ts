@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { whatOf } from './anomaly_text'
 
 /** Rows that are kept: the latest by window end. */
 export const MOST_ANOMALIES = 1_000
@@ -9,27 +10,29 @@ const number = z.number().nullable()
 const moment = z.string().transform(text => Date.parse(text))
 
 /** A record of an anomalies topic as `rowJson` writes it; see `transforms/score/anomaly.ts`. */
-const record = z.object({
-  id: z.string(),
-  pipeline: z.string(),
-  flow: z.string(),
-  view: z.string(),
-  detector: z.string(),
-  key: z.record(z.string(), z.string().nullable()),
-  window_start: moment,
-  window_end: moment,
-  features: z.record(
-    z.string(),
-    z.object({ value: number, expected: number, lower: number, upper: number, contribution: number }),
-  ),
-  score: z.number(),
-  severity: z.enum(['none', 'warning', 'critical']),
-  status: z.enum(['raised', 'revised', 'retracted', 'suppressed', 'normal']),
-  rev: z.number(),
-  detected_at: moment,
-})
+const record = z
+  .object({
+    id: z.string(),
+    pipeline: z.string(),
+    flow: z.string(),
+    view: z.string(),
+    detector: z.string(),
+    key: z.record(z.string(), z.string().nullable()),
+    window_start: moment,
+    window_end: moment,
+    features: z.record(
+      z.string(),
+      z.object({ value: number, expected: number, lower: number, upper: number, contribution: number }),
+    ),
+    score: z.number(),
+    severity: z.enum(['none', 'warning', 'critical']),
+    status: z.enum(['raised', 'revised', 'retracted', 'suppressed', 'normal']),
+    rev: z.number(),
+    detected_at: moment,
+  })
+  .transform(a => ({ ...a, what: whatOf(a) }))
 
-/** Moments are milliseconds since 1970. */
+/** Moments are milliseconds since 1970; `what` says in words what was seen. */
 export type AnomalyRow = z.output<typeof record>
 
 /** The record, or null for one that is no anomaly record. */

@@ -1,3 +1,4 @@
+import { systemClock } from '../../runtime/clock'
 import { asConnectError } from '../../runtime/errors'
 import type { Registry } from '../../runtime/registry'
 import type { FlowSpec, PipelineSpec } from '../../runtime/spec'
@@ -10,6 +11,8 @@ const BACK = 4_000
 /** Where verdicts on normal windows stand between the anomalies. */
 const BACK_AMONG_ALL = 100_000
 const RETRY_MS = 2_000
+/** Longest time for which the first look waits for what is in the topics. */
+const FIRST_MS = 10_000
 
 /** A topic in which a flow of a pipeline tells anomalies. */
 interface AnomalyTopic {
@@ -46,16 +49,28 @@ export class AnomalyFeed {
   readonly #topics: readonly AnomalyTopic[]
   readonly #states = new Map<AnomalyTopic, Pick<FeedState, 'state' | 'error'>>()
   readonly #stop = new AbortController()
+  readonly #known: Promise<void>
+  #tellKnown: () => void = () => {}
   #following: Promise<unknown> | null = null
 
   constructor(options: FeedOptions) {
     this.#options = options
     this.#topics = options.pipelines.flatMap(p => p.flows.flatMap(f => anomalyTopic(p, f)))
+    this.#known = new Promise(resolve => {
+      this.#tellKnown = resolve
+    })
+    if (this.#topics.length === 0) this.#tellKnown()
   }
 
   /** Begins to read, if nobody did yet. */
   start(): void {
     this.#following ??= Promise.all(this.#topics.map(t => this.#follow(t)))
+  }
+
+  /** Resolves once each topic has been read to its end, or cannot be read at the moment; at the latest after FIRST_MS. Begins to read. */
+  async read(): Promise<void> {
+    this.start()
+    await Promise.race([this.#known, systemClock.sleep(FIRST_MS, this.#stop.signal)]).catch(() => {})
   }
 
   states(): readonly FeedState[] {
@@ -77,7 +92,7 @@ export class AnomalyFeed {
     const open = { pipeline, registry, signal, context: contextsOf(pipeline, dataDir) }
     while (!signal.aborted) {
       try {
-        const caughtUp = (): void => void this.#states.set(at, { state: 'live', error: null })
+        const caughtUp = (): void => this.#is(at, { state: 'live', error: null })
         await followTopic(open, { connection, topic, from: back, value: null, bounded: false, caughtUp }, async json => {
           const row = anomalyOf(json)
           if (row) this.list.add(row)
@@ -85,10 +100,15 @@ export class AnomalyFeed {
         })
       } catch (thrown) {
         const { code, message } = asConnectError(thrown)
-        this.#states.set(at, { state: 'waiting', error: scrub(`${code}: ${message}`) })
+        this.#is(at, { state: 'waiting', error: scrub(`${code}: ${message}`) })
       }
-      await pause(RETRY_MS, signal)
+      await systemClock.sleep(RETRY_MS, signal).catch(() => {})
     }
+  }
+
+  #is(at: AnomalyTopic, state: Pick<FeedState, 'state' | 'error'>): void {
+    this.#states.set(at, state)
+    if (this.#states.size === this.#topics.length) this.#tellKnown()
   }
 }
 
@@ -107,16 +127,3 @@ function anomalyTopic(pipeline: PipelineSpec, { name, transforms, sink }: FlowSp
     },
   ]
 }
-
-/** Resolves after the time, or when the signal aborts. */
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise(resolve => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done, { once: true })
-  })

@@ -48,28 +48,28 @@ export class KeyLists {
     this.#stores = stores
   }
 
-  async page(
-    shown: ShownView,
-    { search, offset, limit }: KeyQuestion,
-    anomalies: readonly AnomalyRow[],
-    signal: AbortSignal,
-  ): Promise<KeyPage> {
-    const all = await this.#keys(shown, signal)
+  async page(shown: ShownView, { search, offset, limit }: KeyQuestion, anomalies: readonly AnomalyRow[]): Promise<KeyPage> {
+    const all = await this.#keys(shown)
     const strange = strangeness(shown, anomalies)
+    const ids = new Map(all.map(key => [JSON.stringify(key), key]))
+    // of more keys than are looked at, those that are strange are what the reader came for
+    if (all.length >= MOST) for (const id of strange.keys()) ids.set(id, JSON.parse(id) as Key)
     const wanted = search.toLowerCase()
-    const listed = all
-      .map(key => ({ key, id: JSON.stringify(key) }))
+    const listed = [...ids]
+      .map(([id, key]) => ({ key, id }))
       .filter(({ key }) => wanted === '' || key.some(text => text.toLowerCase().includes(wanted)))
       .map(({ key, id }) => ({ key, ...(strange.get(id) ?? NORMAL) }))
     const order = (a: ListedKey, b: ListedKey): number => (b.last ?? 0) - (a.last ?? 0) || b.worst - a.worst
     return { total: listed.length, more: all.length >= MOST, keys: listed.sort(order).slice(offset, offset + limit) }
   }
 
-  #keys(shown: ShownView, signal: AbortSignal): Promise<readonly Key[]> {
+  /** Asked for once for all browsers, so that none of them ends it by going away. */
+  #keys(shown: ShownView): Promise<readonly Key[]> {
     const known = this.#known.get(shown)
     const now = performance.now()
     if (known && now - known.at < FRESH_MS) return known.keys
-    const keys = this.#read(shown, signal)
+    // two statements, each with a timeout of its own
+    const keys = this.#read(shown, AbortSignal.timeout(2 * TIMEOUT_MS))
     this.#known.set(shown, { at: now, keys })
     keys.catch(() => this.#known.delete(shown))
     return keys

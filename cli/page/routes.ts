@@ -76,17 +76,17 @@ export function addPage(app: FastifyInstance, options: PageOptions): { close(): 
   })
 
   app.get('/api/anomalies', async () => {
-    feed.start()
+    await feed.read()
     return { feeds: feed.states(), anomalies: feed.list.latest() }
   })
 
   app.get('/api/views', async (_, reply) => answer(reply, async () => ({ views: views.map(describe) })))
 
   app.get('/api/views/:name/keys', (request, reply) =>
-    asked(reply, async signal => {
+    asked(reply, async () => {
       feed.start()
       const { pipeline, search, offset, limit } = keyQuery.parse(request.query)
-      return keyLists.page(find(views, request, pipeline), { search, offset, limit }, feed.list.latest(), signal)
+      return keyLists.page(find(views, request, pipeline), { search, offset, limit }, feed.list.latest())
     }),
   )
 
@@ -179,7 +179,8 @@ function find(views: readonly ShownView[], request: FastifyRequest, pipeline: st
   return found[0]
 }
 
-const describe = ({ pipeline, view, watchedBy }: ShownView) => ({
+/** A view as `/api/views` lists it. */
+export const describe = ({ pipeline, view, watchedBy }: ShownView) => ({
   pipeline: pipeline.name,
   name: view.name,
   from: view.from,

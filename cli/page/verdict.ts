@@ -2,11 +2,12 @@ import type { FlowStatus, Status } from '../../runtime/status'
 import { type AnomalyRow, stands } from './anomalies'
 import type { FeedState } from './anomaly_feed'
 
-export type VerdictLevel = 'ok' | 'warning' | 'critical'
+/** `unknown`: what would be wrong is still being read. */
+export type VerdictLevel = 'ok' | 'warning' | 'critical' | 'unknown'
 
 /** One thing that is wrong, and where. */
 export interface Finding {
-  readonly level: Exclude<VerdictLevel, 'ok'>
+  readonly level: Exclude<VerdictLevel, 'ok' | 'unknown'>
   readonly kind: 'flow' | 'view' | 'service' | 'anomaly' | 'feed'
   readonly pipeline: string
   /** Name of the flow, view or service. */
@@ -75,7 +76,7 @@ export function verdictOf(observed: Observed): Verdict {
     ),
   ].sort((a, b) => rank(a) - rank(b))
   const [worst] = findings
-  if (!worst) return quiet(status)
+  if (!worst) return quiet(observed)
   const others = findings.length - 1
   return {
     level: worst.level,
@@ -157,7 +158,10 @@ function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
   }
   return [...worst.values()]
     .sort((a, b) => b.score - a.score)
-    .map(a => finding(a.severity === 'critical' ? 'critical' : 'warning', 'anomaly', a.pipeline, a.view, sentenceOf(a), a.key))
+    .map(a => {
+      const level = a.severity === 'critical' ? 'critical' : 'warning'
+      return finding(level, 'anomaly', a.pipeline, a.view, sentenceOf(a, nowOf(a, status)), a.key)
+    })
 }
 
 /** Event time up to which the data has come, so that a replayed day is judged by its own clock. */
@@ -167,29 +171,13 @@ function nowOf(a: AnomalyRow, { views, flows, now }: Status): number {
   return view?.watermark_ms ?? flow?.watermark_ms ?? now
 }
 
-/** What was seen and what was expected, of the feature that lies furthest out, or else weighs most. */
-export function sentenceOf(a: AnomalyRow): string {
-  const where = keyText(a.key) || 'all records'
-  const features = Object.entries(a.features).sort(([, x], [, y]) => (y.contribution ?? 0) - (x.contribution ?? 0))
-  const [name, feature] = features.find(([, f]) => isOutside(f)) ?? features[0] ?? []
-  if (name === undefined || feature === undefined) return `${where} in ${a.view}: ${a.detector} (score ${a.score.toFixed(1)})`
-  const seen = feature.value === null ? 'missing' : short(feature.value)
-  // neither too high nor too low: its course is what is new
-  const why = isOutside(feature) ? `, ${rangeOf(feature)}` : ` (${a.detector}, score ${a.score.toFixed(1)})`
-  return `${where} in ${a.view}: ${name} is ${seen}${why}`
+function sentenceOf(a: AnomalyRow, now: number): string {
+  const minutes = Math.floor((now - a.window_end) / 60_000)
+  return `${keyText(a.key) || 'all records'} in ${a.view}: ${a.what}${minutes < 1 ? '' : `, ${minutes} min ago`}`
 }
 
-type Feature = AnomalyRow['features'][string]
-
-const isOutside = ({ value, lower, upper }: Feature): boolean =>
-  value !== null && ((lower !== null && value < lower) || (upper !== null && value > upper))
-
-function rangeOf({ lower, upper }: Feature): string {
-  if (lower !== null && upper !== null) return `expected ${short(lower)} to ${short(upper)}`
-  return upper !== null ? `expected at most ${short(upper)}` : `expected at least ${short(lower ?? 0)}`
-}
-
-function quiet({ flows, views }: Status): Verdict {
+function quiet({ status: { flows, views }, feeds }: Observed): Verdict {
+  const reading = feeds.some(f => f.state === 'reading')
   const running = flows.filter(f => f.state === 'running' || f.state === 'waiting').length
   const starting = flows.filter(f => f.state === 'starting').length
   const parts = [
@@ -197,9 +185,12 @@ function quiet({ flows, views }: Status): Verdict {
     ...(starting > 0 ? [`${starting} starting`] : []),
     ...(flows.length > running + starting ? [`${flows.length - running - starting} at their end`] : []),
     ...(views.length > 0 ? [`${views.length} view${views.length === 1 ? '' : 's'}`] : []),
-    `nothing strange in the last ${NOW_MS / 60_000} minutes`,
+    reading ? 'their anomalies are being read' : `nothing strange in the last ${NOW_MS / 60_000} minutes`,
   ]
-  return { level: 'ok', headline: 'All is well', detail: parts.join(' · '), findings: [] }
+  const detail = parts.join(' · ')
+  return reading
+    ? { level: 'unknown', headline: 'Reading anomalies', detail, findings: [] }
+    : { level: 'ok', headline: 'All is well', detail, findings: [] }
 }
 
 const keyText = (key: Finding['key']): string =>
@@ -223,7 +214,6 @@ function listed(names: readonly string[]): string {
 }
 
 const count = (n: number): string => Math.round(n).toLocaleString('en-US')
-const short = (n: number): string => (Math.abs(n) >= 1000 ? count(n) : String(Number(n.toPrecision(3))))
 
 function duration(ms: number): string {
   const minutes = Math.round(ms / 60_000)

@@ -10,8 +10,6 @@ const KINDS = {
 
 /** A record speaks for the 5 s until the next one. */
 const INTERVAL = 5_000
-/** Windows that still touch a fault after it. */
-const AFTER = 20_000
 
 const kindOf = fault => fault.fault.replace(/-\d+$/, '')
 
@@ -23,21 +21,21 @@ export function tells(anomaly, fault) {
 }
 
 /**
- * Of the faults that began since `live`, per kind: `injected`, `detected` (an alert, raised or suppressed, of the right detector at the right place and time) and `pending`
- * (not detected, and no window that must show it has closed yet). Alerts of the fleet that tell no fault are false: `history` is the
- * clean eight hours before `live`.
+ * What was injected since `since` (milliseconds since 1970), per kind: `injected`, `detected` (an alert, raised or suppressed, of the
+ * right detector at the right place and time) and `pending` (not detected, and no window that must show it has closed yet).
+ * `false_alarms`: alerts of the fleet on windows that ended since then and that no fault explains, whenever that began.
  */
-export function judge(anomalies, faults, closed, live) {
+export function judge(anomalies, faults, closed, since) {
   const kinds = Object.fromEntries(Object.keys(KINDS).map(kind => [kind, { injected: 0, detected: 0, pending: 0 }]))
-  for (const fault of faults.filter(f => f.start >= live)) {
+  for (const fault of faults.filter(f => f.start >= since)) {
     const count = kinds[kindOf(fault)]
     const { view, sure } = KINDS[kindOf(fault)]
     count.injected++
     if (anomalies.some(a => tells(a, fault))) count.detected++
     else if (closed[view] < fault.start + sure) count.pending++
   }
-  const blamed = a => faults.some(f => tells(a, { ...f, end: f.end + AFTER }))
-  const wrong = anomalies.filter(a => a.database === 'fleet' && a.status === 'raised' && !blamed(a))
-  const before = wrong.filter(a => a.end <= live).length
-  return { faults: kinds, false_alarms: { history: before, live: wrong.length - before } }
+  const wrong = anomalies.filter(
+    a => a.database === 'fleet' && a.status === 'raised' && a.end > since && !faults.some(f => tells(a, f)),
+  )
+  return { faults: kinds, false_alarms: wrong.length }
 }

@@ -1,49 +1,70 @@
-// An anomaly in one sentence: who, what was expected, what was seen, when.
+// What the demo says: an anomaly in one sentence, what is known about it, the count at the end.
 
 export const timeOf = ms => new Date(ms).toLocaleTimeString('en-GB', { hour12: false })
 const number = (value, digits = 0) => Number(value).toLocaleString('en', { maximumFractionDigits: digits })
-const percent = value => `${number(value, 1)} %`
+const degrees = value => `${number(value, 1)} °C`
+// a band reaches below what there can be
+const percent = value => `${number(Math.max(0, value), 1)} %`
 const size = bytes =>
-  bytes >= 1e6 ? `${number(bytes / 1e6, 1)} MB` : bytes >= 1e3 ? `${number(bytes / 1e3, 1)} kB` : `${number(bytes)} bytes`
+  bytes >= 1e6
+    ? `${number(bytes / 1e6, 1)} MB`
+    : bytes >= 1e3
+      ? `${number(bytes / 1e3, 1)} kB`
+      : `${number(Math.max(0, bytes))} bytes`
 
-/** The feature that says most. */
-function strangest({ features }) {
-  const all = Object.entries(features)
-  const [name, f] = all.sort(([, a], [, b]) => (b.contribution ?? 0) - (a.contribution ?? 0))[0] ?? ['', {}]
-  return { name, ...f }
-}
-
-const usual = (f, text) => {
-  const { lower, upper } = f
-  if (lower !== null && upper !== null) return `${text(lower)} to ${text(upper)} is usual`
-  if (upper !== null) return `${text(f.expected)} is usual, ${text(upper)} at most`
-  return f.expected === null ? 'which is unlike all before' : `${text(f.expected)} is usual`
+/** What is usual, in the units of `text`; null bounds are not known. */
+function usual({ lower, upper, expected }, text) {
+  const [low, high, about] = [lower, upper, expected].map(v => (v === null || v === undefined ? null : text(v)))
+  if (low !== null && high !== null) return low === high ? `usual is ${low}` : `usual is ${low} to ${high}`
+  if (high !== null && about === high) return `usual is ${high}`
+  if (high !== null) return about === null ? `usual is ${high} or less` : `usual is about ${about}, up to ${high}`
+  if (low !== null) return `usual is ${low} or more`
+  return about === null ? 'nothing before was like it' : `usual is about ${about}`
 }
 
 const DETECTORS = {
   volume: (a, f, when) => `${a.key.device} sent ${size(f.value)} ${when}; ${usual(f, size)}.`,
-  values: (a, f, when) =>
-    `${a.key.device} reported a temperature of ${number(f.value, 1)} °C ${when}; ${usual(f, v => number(v, 1))}.`,
-  heard: (a, f, when) =>
-    `Only ${number(f.value)} devices of ${a.key.site} were heard ${when}; ${number(f.expected)} are usual: one has fallen silent.`,
-  shape: (a, f, when) =>
-    `CPU of ${a.key.device} was ${percent(f.value)} (${f.name}) ${when}, ${f.expected === null ? 'unlike all before' : usual(f, percent)}.`,
-  level: (a, f, when) => `CPU of ${a.key.device} was ${percent(f.value)} (${f.name}) ${when}; ${usual(f, percent)}.`,
-  busy: (_, f, when) => `This machine's ${f.name} was ${percent(f.value)} ${when}; ${usual(f, percent)}.`,
-  full: (_, f, when) => `This machine's memory was ${percent(f.value)} full ${when}.`,
+  values: (a, f, when) => `${a.key.device} reported ${degrees(f.value)} ${when}; ${usual(f, degrees)}.`,
+  heard: (a, f, when) => `${a.key.site} heard from ${number(f.value)} of its devices ${when}; usual is ${number(f.expected)}.`,
+  shape: (a, f, when) => `${a.key.device} had a CPU of ${percent(f.value)} (${f.name}) ${when}; ${usual(f, percent)}.`,
+  level: (a, f, when) => `${a.key.device} had a CPU of ${percent(f.value)} (${f.name}) ${when}; ${usual(f, percent)}.`,
+  busy: (_, f, when) => `This machine had ${f.name} at ${percent(f.value)} ${when}; ${usual(f, percent)}.`,
+  full: (_, f, when) => `This machine had ${percent(f.value)} of its memory in use ${when}.`,
   traffic: (_, f, when) =>
-    `This machine's ${f.name === 'net' ? 'network moved' : 'disks moved'} ${size(f.value)} a second ${when}; ${usual(f, size)}.`,
+    `This machine moved ${size(f.value)} a second ${f.name === 'net' ? 'over the network' : 'to and from disk'} ${when}; ${usual(f, size)}.`,
 }
 
-export function sentence(anomaly) {
-  const feature = strangest(anomaly)
+/** Who, what was seen, when, what is usual. `feature`: the one that says most, with its `name`. */
+export function sentence(anomaly, feature) {
   const when = `between ${timeOf(anomaly.start)} and ${timeOf(anomaly.end)}`
   const say = DETECTORS[anomaly.detector]
   if (say) return say(anomaly, feature, when)
-  return `${Object.values(anomaly.key).join(' ')}: ${feature.name} was ${number(feature.value, 2)} ${when}; ${usual(feature, v => number(v, 2))}.`
+  const plain = value => number(value, 2)
+  return `${Object.values(anomaly.key).join(' ')} had ${feature.name} at ${plain(feature.value)} ${when}; ${usual(feature, plain)}.`
 }
 
 const DEEDS = { leaking: 'was made to leak', corrupt: 'was made to report garbage', silent: 'was silenced' }
 
-/** What had been done. */
-export const deed = fault => `${fault.device} ${DEEDS[fault.fault.replace(/-\d+$/, '')]} at ${timeOf(fault.start)}`
+/**
+ * What is known about an anomaly: the fault that caused it, or that there was none. Only the fleet's faults are known: what other
+ * pipelines find is unusual, and nobody knows why.
+ */
+export function told(anomaly, feature, fault) {
+  const text = sentence(anomaly, feature)
+  if (fault) return `FOUND        ${text} ${fault.device} ${DEEDS[fault.fault.replace(/-\d+$/, '')]} at ${timeOf(fault.start)}.`
+  if (anomaly.database === 'fleet') return `FALSE ALARM  ${text} Nothing was done to it.`
+  return `UNUSUAL      ${text}`
+}
+
+/** What was found of what was injected, in one sentence. */
+export function counted({ since, faults, false_alarms, first }) {
+  const due = Object.entries(faults).filter(([, n]) => n.injected > n.pending)
+  const found = due.map(([kind, n]) => `${n.detected} of ${n.injected - n.pending} ${kind}`)
+  const begun = Object.values(faults).reduce((n, { pending }) => n + pending, 0)
+  return [
+    `faults injected since ${timeOf(Date.parse(since))}, when this run began to watch: ${found.length > 0 ? `found ${found.join(', ')}` : 'none whose windows are closed'}`,
+    ...(begun > 0 ? [`${begun} more had just begun`] : []),
+    `false alarms: ${false_alarms}`,
+    ...(first ? [`the first was told after ${first.seconds} s`] : []),
+  ].join('; ')
+}

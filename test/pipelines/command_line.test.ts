@@ -225,6 +225,28 @@ describe('the other commands', () => {
     const three = await command('tail', file, topic, '--from', 'beginning', '--limit', '3', '--json', ...data())
     expect(envelopeOf(three)).toMatchObject({ ok: true, command: 'tail', summary: '3 record(s)' })
     expect((envelopeOf(three).result as { records: unknown[] }).records).toHaveLength(3)
+    const key = String(rows[0]._key)
+    const own = await command(
+      'tail',
+      file,
+      topic,
+      '--from',
+      'beginning',
+      '--limit',
+      String(COUNT),
+      '--key',
+      key,
+      '--json',
+      ...data(),
+    )
+    const { records } = envelopeOf(own).result as { records: readonly Record<string, unknown>[] }
+    expect(records.map(r => r.id).sort()).toEqual(
+      rows
+        .filter(r => r._key === key)
+        .map(r => r.id)
+        .sort(),
+    )
+    expect(records.length).toBeLessThan(COUNT)
   })
 
   test('tail of a topic that is not there', async () => {

@@ -18,8 +18,10 @@ async function run(words: readonly string[], onErr: (text: string) => void = () 
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   })
-  const timer = setTimeout(() => child.kill('SIGKILL'), HANGS_MS)
+  // npm has a child of its own: the whole group is ended
+  const timer = setTimeout(() => child.pid && process.kill(-child.pid, 'SIGKILL'), HANGS_MS)
   const text = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8')
@@ -37,7 +39,16 @@ async function run(words: readonly string[], onErr: (text: string) => void = () 
 const words = (line: string): readonly string[] => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(m => m[1] ?? m[2])
 
 interface DemoResult {
-  readonly first: { readonly seconds: number; readonly text: string; readonly fault: string; readonly id: string }
+  readonly since: string
+  readonly first: {
+    readonly seconds: number
+    readonly text: string
+    readonly fault: string
+    readonly id: string
+    readonly detector: string
+    readonly key: Readonly<Record<string, string>>
+  }
+  readonly false_alarms: number
   readonly faults: Readonly<Record<string, { readonly injected: number; readonly detected: number; readonly pending: number }>>
   readonly rows: Readonly<Record<string, number>>
   readonly anomalies: { readonly raised: number; readonly views: object }
@@ -55,7 +66,8 @@ test('the demo finds faults that it injected, and what it says to look at is the
     }
   }
   const demo = await run(
-    ['node', 'scripts/demo.mjs', '--for', '45s', '--json', '--data', dataDir(), '--listen', '127.0.0.1:0'],
+    // the line of the README, with a folder and a port of its own
+    words(`npm run --silent demo -- --for 45s --json --data ${dataDir()} --listen 127.0.0.1:0`),
     stderr => {
       if (looking === null && stderr.includes('Ctrl-C stops it')) looking = lookAround(stderr)
     },
@@ -85,12 +97,21 @@ test('the demo finds faults that it injected, and what it says to look at is the
   // what to look at next, as it stands there
   await looking
   expect(looked.page).toContain('<html')
-  expect(looked.commands.length).toBeGreaterThanOrEqual(5)
+  expect(looked.commands).toHaveLength(5)
   for (const { line, code, stdout, stderr } of looked.commands) {
     expect({ line, code, stderr, empty: stdout.trim() === '' }).toMatchObject({ line, code: 0, empty: false })
   }
-  const tail = looked.commands.find(c => c.line.includes(' tail '))
-  expect(tail?.stdout).toMatch(/"detector":"(volume|values|heard)"/)
+  // and each shows the very anomaly that was told
+  const [tail, anomaly, windows, fault] = looked.commands.map(c => c.stdout.trim().split('\n'))
+  const [key] = Object.values(first.key)
+  expect(JSON.parse(tail[0])).toMatchObject({ id: first.id, detector: first.detector, key: first.key })
+  expect([anomaly.length, anomaly[1].split('\t').slice(2, 4)]).toEqual([2, [first.detector, JSON.stringify(first.key)]])
+  expect(windows.length).toBeGreaterThan(2)
+  expect([fault.length, fault[1].split('\t')[0]]).toEqual([2, first.fault])
+  expect(fault[1]).toContain(key)
+  expect(envelope.summary).toMatch(
+    /^faults injected since \d\d:\d\d:\d\d, when this run began to watch: found \d of \d .*; false alarms: \d+/,
+  )
 })
 
 /** Judged by itself: the demo's own count of what was found must be able to fail. */
@@ -99,7 +120,7 @@ test('a fault that no alert tells is not counted as found', async () => {
     import { judge } from ${JSON.stringify(path.join(root, 'scripts/demo/verdict.mjs'))}
     const fault = { fault: 'leaking-1', device: 'dev-1', site: 'lima', start: 100_000, end: 120_000 }
     const alert = { id: 'a', database: 'fleet', detector: 'volume', key: { device: 'dev-1' }, start: 100_000, end: 120_000, status: 'raised' }
-    const of = (alerts, closed = 200_000) => judge(alerts, [fault], { devices: closed, sites: closed }, 50_000)
+    const of = (alerts, closed = 200_000, since = 50_000) => judge(alerts, [fault], { devices: closed, sites: closed }, since)
     console.log(JSON.stringify([
       of([alert]),
       of([]),
@@ -109,20 +130,59 @@ test('a fault that no alert tells is not counted as found', async () => {
       of([{ ...alert, status: 'retracted' }]),
       of([{ ...alert, start: 160_000, end: 180_000 }]),
       of([{ ...alert, start: 10_000, end: 30_000 }]),
-    ].map(({ faults, false_alarms }) => [...Object.values(faults.leaking), false_alarms.history, false_alarms.live])))`
+      of([alert], 200_000, 110_000),
+      of([{ ...alert, start: 160_000, end: 180_000 }], 200_000, 110_000),
+    ].map(({ faults, false_alarms }) => [...Object.values(faults.leaking), false_alarms])))`
   const { stdout, stderr } = await run(['node', '--input-type=module', '-e', script])
-  // injected, detected, pending, false alarms in the history and live
+  // injected, detected, pending, false alarms
   expect([stderr, JSON.parse(stdout)]).toEqual([
     '',
     [
-      [1, 1, 0, 0, 0],
-      [1, 0, 0, 0, 0],
-      [1, 0, 1, 0, 0],
-      [1, 0, 0, 0, 1],
-      [1, 0, 0, 0, 1],
-      [1, 0, 0, 0, 0],
-      [1, 0, 0, 0, 1],
-      [1, 0, 0, 1, 0],
+      [1, 1, 0, 0],
+      [1, 0, 0, 0],
+      [1, 0, 1, 0],
+      [1, 0, 0, 1],
+      [1, 0, 0, 1],
+      [1, 0, 0, 0],
+      [1, 0, 0, 1],
+      // before it watched
+      [1, 0, 0, 0],
+      // of a fault that began before it watched: neither counted nor a false alarm
+      [0, 0, 0, 0],
+      [0, 0, 0, 1],
+    ],
+  ])
+})
+
+test('what is known about an anomaly is told in words that differ', async () => {
+  const script = `
+    import { counted, told } from ${JSON.stringify(path.join(root, 'scripts/demo/words.mjs'))}
+    const fault = { fault: 'leaking-1', device: 'dev-01', site: 'lima', start: 100_000, end: 120_000 }
+    const alert = { database: 'fleet', detector: 'volume', key: { device: 'dev-01' }, start: 100_000, end: 120_000 }
+    const leak = { name: 'bytes_out', value: 612_000, expected: 80_000, lower: null, upper: 95_000 }
+    const idle = { name: 'disk', value: 2_100_000, expected: 0, lower: null, upper: 0 }
+    const count = (injected, detected, pending) => ({ injected, detected, pending })
+    const texts = [
+      told(alert, leak, fault),
+      told(alert, leak),
+      told({ ...alert, database: 'machine', detector: 'traffic', key: {} }, idle),
+      told({ ...alert, database: 'ec2', detector: 'shape' }, { name: 'peak', value: 83, expected: null, lower: null, upper: null }),
+      told({ ...alert, detector: 'heard', key: { site: 'lima' } }, { name: 'devices', value: 8, expected: 9, lower: 8.7, upper: null }),
+      counted({ since: new Date(0).toISOString(), faults: { leaking: count(2, 1, 1), silent: count(0, 0, 0) }, false_alarms: 3, first: null }),
+      counted({ since: new Date(0).toISOString(), faults: { leaking: count(0, 0, 0) }, false_alarms: 0, first: null }),
+    ]
+    console.log(JSON.stringify(texts.map(t => t.replace(/\\d\\d:\\d\\d:\\d\\d/g, 'TIME'))))`
+  const { stdout, stderr } = await run(['node', '--input-type=module', '-e', script])
+  expect([stderr, JSON.parse(stdout)]).toEqual([
+    '',
+    [
+      'FOUND        dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. dev-01 was made to leak at TIME.',
+      'FALSE ALARM  dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Nothing was done to it.',
+      'UNUSUAL      This machine moved 2.1 MB a second to and from disk between TIME and TIME; usual is 0 bytes.',
+      'UNUSUAL      dev-01 had a CPU of 83 % (peak) between TIME and TIME; nothing before was like it.',
+      'FALSE ALARM  lima heard from 8 of its devices between TIME and TIME; usual is 9. Nothing was done to it.',
+      'faults injected since TIME, when this run began to watch: found 1 of 1 leaking; 1 more had just begun; false alarms: 3',
+      'faults injected since TIME, when this run began to watch: none whose windows are closed; false alarms: 0',
     ],
   ])
 })

@@ -1,21 +1,33 @@
 // The latest anomalies: histogram over time, filters, rows.
 import { binned, histogram } from './chart.mjs'
-import { $, atMost, count, el, moment, setText, value } from './dom.mjs'
+import { $, atMost, count, el, moment, setText } from './dom.mjs'
+
+/** @typedef {import('../anomalies').AnomalyRow} AnomalyRow */
 
 const PAGE = 50
+/** @type {Map<string, AnomalyRow>} */
 const rows = new Map()
-const state = { shown: PAGE, from: null, to: null, chart: null }
+const state = {
+  shown: PAGE,
+  /**
+   * Stretch of time that was chosen, milliseconds since 1970; null: all.
+   * @type {{ from: number, to: number } | null}
+   */
+  stretch: null,
+  /** @type {ReturnType<typeof histogram> | null} */
+  chart: null,
+}
+/** @param {AnomalyRow} a */
 const idOf = a => `${a.pipeline}|${a.flow}|${a.id}`
 
-/** `onRow` is called with the anomaly that was clicked. */
+/** @param {(row: AnomalyRow) => void} onRow called with the anomaly that was clicked */
 export function startAnomalies(onRow) {
   state.chart = histogram($('#histogram'), (from, to) => {
-    state.from = from
-    state.to = to
+    state.stretch = { from, to }
     again()
   })
   $('#whole-time').addEventListener('click', () => {
-    state.from = state.to = null
+    state.stretch = null
     again()
   })
   for (const id of ['#anomaly-search', '#severity', '#status']) $(id).addEventListener('input', again)
@@ -29,18 +41,24 @@ export function startAnomalies(onRow) {
   })
   addEventListener(
     'resize',
-    atMost(200, () => state.chart.resize()),
+    atMost(200, () => state.chart?.resize()),
   )
 }
 
-/** The list as the server has it now. */
+/**
+ * The list as the server has it now.
+ * @param {readonly AnomalyRow[]} list
+ */
 export function setAnomalies(list) {
   rows.clear()
   for (const a of list) rows.set(idOf(a), a)
   show()
 }
 
-/** Some that are new or changed. */
+/**
+ * Some that are new or changed.
+ * @param {readonly AnomalyRow[]} list
+ */
 export function addAnomalies(list) {
   for (const a of list) rows.set(idOf(a), a)
   show()
@@ -54,6 +72,7 @@ function again() {
   show()
 }
 
+/** @type {Record<string, (a: AnomalyRow) => boolean>} */
 const STATUS = {
   '': () => true,
   standing: a => a.status === 'raised' || a.status === 'revised',
@@ -70,9 +89,10 @@ function show() {
   const matching = all.filter(
     a => status(a) && (severity === '' || a.severity === severity) && words.every(w => textOf(a).includes(w)),
   )
-  const shown = matching.filter(a => state.from === null || (a.window_end >= state.from && a.window_end <= state.to))
-  state.chart.update(binned(matching))
-  $('#whole-time').hidden = state.from === null
+  const { stretch } = state
+  const shown = matching.filter(a => !stretch || (a.window_end >= stretch.from && a.window_end <= stretch.to))
+  state.chart?.update(binned(matching))
+  $('#whole-time').hidden = stretch === null
   setText($('#anomaly-count'), summary(all.length, shown.length))
   const lines = shown.slice(0, state.shown).map(line)
   const body = $('#anomalies tbody')
@@ -86,40 +106,26 @@ function show() {
 const summary = (all, shown) =>
   all === 0 ? '' : shown === all ? `the latest ${count(all)}` : `${count(shown)} of the latest ${count(all)}`
 
+/** @param {AnomalyRow} a */
 const keyText = a =>
   Object.values(a.key)
     .map(v => v ?? '')
     .join(' · ')
+/** @param {AnomalyRow} a */
 const textOf = a => `${keyText(a)} ${a.view} ${a.detector} ${a.pipeline} ${a.flow}`.toLowerCase()
 
+/** @param {AnomalyRow} a */
 function line(a) {
   return el(
     'tr',
     { data: { id: idOf(a), severity: a.severity, status: a.status }, title: 'Show its series' },
     el('td', { class: 'time' }, moment(a.window_end)),
     el('th', { scope: 'row' }, keyText(a) || 'all records'),
-    el('td', {}, whatOf(a)),
+    el('td', {}, a.what),
     el('td', { class: 'n' }, a.score.toFixed(1)),
     el('td', {}, el('span', { class: 'chip', data: { level: a.severity } }, a.severity)),
     el('td', { class: 'wide' }, a.view),
     el('td', { class: 'wide' }, a.detector),
     el('td', { class: 'wide' }, a.status),
   )
-}
-
-/** The feature that lies furthest out, or else weighs most: what was seen, what was expected. */
-function whatOf(a) {
-  const features = Object.entries(a.features).sort(([, x], [, y]) => (y.contribution ?? 0) - (x.contribution ?? 0))
-  if (features.length === 0) return `the rule ${a.detector} holds`
-  const [name, f] = features.find(([, feature]) => isOutside(feature)) ?? features[0]
-  return `${name} ${value(f.value)}${rangeOf(f)}${isOutside(f) || f.expected === null ? '' : ', but not like this'}`
-}
-
-const isOutside = ({ value: v, lower, upper }) => v !== null && ((lower !== null && v < lower) || (upper !== null && v > upper))
-
-function rangeOf({ lower, upper, expected }) {
-  if (lower !== null && upper !== null) return `, expected ${value(lower)} to ${value(upper)}`
-  if (upper !== null) return `, expected at most ${value(upper)}`
-  if (lower !== null) return `, expected at least ${value(lower)}`
-  return expected === null ? '' : `, expected ${value(expected)}`
 }

@@ -22,6 +22,7 @@ function times(_, marks, _axis, _space, apart) {
   })
 }
 
+/** @param {uPlot.Axis} [extra] */
 const axis = (extra = {}) => ({
   stroke: () => color('--faint'),
   font: '11px system-ui, sans-serif',
@@ -93,7 +94,10 @@ export function seriesChart(parent, height) {
 
 const text = v => (v === null || v === undefined ? '' : String(Number(v.toPrecision(4))))
 
-/** A little room above and below; a constant series lies in the middle. */
+/**
+ * A little room above and below; a constant series lies in the middle.
+ * @returns {[number, number]}
+ */
 function room(_, min, max) {
   if (min === null || max === null) return [0, 1]
   const by = (max - min || Math.abs(max) || 1) * 0.12
@@ -142,7 +146,7 @@ export const hasBand = data => data[EXPECTED].some(v => v !== null) || data[UPPE
 
 /** Bars of counts over time; dragging calls `onSelect(from, to)` in milliseconds. Returns { update, resize }. */
 export function histogram(parent, onSelect) {
-  const bars = uPlot.paths.bars({ size: [0.9, 40], align: 1 })
+  const bars = uPlot.paths.bars?.({ size: [0.9, 40], align: 1 })
   const size = () => ({ width: Math.max(120, parent.clientWidth), height: 96 })
   const series = (label, name) => ({
     label,

@@ -1,9 +1,19 @@
 // Small helpers of all sections. Text always goes in as text, never as markup.
 
-/** Finds one element. */
+/**
+ * Finds one element. What kind it is, only index.html says.
+ * @param {string} selector
+ * @returns {any}
+ */
 export const $ = selector => document.querySelector(selector)
 
-/** Makes an element: `class`, `title` and so on as properties, `data` for data attributes, functions as listeners. */
+/**
+ * Makes an element: `class`, `title` and so on as properties, `data` for data attributes, functions as listeners.
+ * @param {string} tag
+ * @param {Record<string, any>} [properties]
+ * @param {...unknown} children
+ * @returns {any}
+ */
 export function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag)
   for (const [name, value] of Object.entries(properties)) {
@@ -17,7 +27,11 @@ export function el(tag, properties = {}, ...children) {
   return made
 }
 
-/** Changes the text only if it is another one, so that a selection made by the reader stays. */
+/**
+ * Changes the text only if it is another one, so that a selection made by the reader stays.
+ * @param {Element} element
+ * @param {string} text
+ */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
@@ -25,16 +39,22 @@ export function setText(element, text) {
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 
+/** @param {number | null} n */
 export const count = n => (n === null ? '–' : whole.format(n))
+/** @param {number | null} n */
 export const brief = n => (n === null ? '–' : Math.abs(n) < 10_000 ? whole.format(n) : compact.format(n))
 
-/** A measured value: three digits that mean something. */
+/**
+ * A measured value: three digits that mean something.
+ * @param {number | null | undefined} v
+ */
 export function value(v) {
   if (v === null || v === undefined) return '–'
   if (v !== 0 && (Math.abs(v) >= 1e6 || Math.abs(v) < 1e-3)) return v.toExponential(1)
   return Math.abs(v) >= 1000 ? whole.format(v) : String(Number(v.toPrecision(3)))
 }
 
+/** @param {number | null} ms */
 export function milliseconds(ms) {
   if (ms === null) return '–'
   if (ms < 1) return '<1 ms'
@@ -45,7 +65,10 @@ export function milliseconds(ms) {
 
 const two = n => String(n).padStart(2, '0')
 
-/** Local time; the day only where it is not today's. */
+/**
+ * Local time; the day only where it is not today's.
+ * @param {number} ms since 1970
+ */
 export function moment(ms) {
   const d = new Date(ms)
   const time = `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`
@@ -53,7 +76,11 @@ export function moment(ms) {
   return new Date().toDateString() === d.toDateString() ? time : `${day} ${time}`
 }
 
-/** Calls at most once in so many milliseconds; the last call is not lost. */
+/**
+ * Calls at most once in so many milliseconds; the last call is not lost.
+ * @param {number} ms
+ * @param {() => void} work
+ */
 export function atMost(ms, work) {
   let timer = null
   let last = 0
@@ -68,7 +95,12 @@ export function atMost(ms, work) {
   }
 }
 
-/** JSON of an address; throws with the server's own words. */
+/**
+ * JSON of an address; throws with the server's own words.
+ * @param {string} url
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
 export async function ask(url, signal) {
   const response = await fetch(url, { signal })
   const body = await response.json().catch(() => ({}))

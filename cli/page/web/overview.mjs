@@ -1,11 +1,18 @@
 // What is wrong first, then flows and services.
 import { $, brief, count, el, milliseconds, moment, setText } from './dom.mjs'
 
+/**
+ * What a `state` event carries.
+ * @typedef {import('../../../runtime/status').Status} Status
+ * @typedef {import('../verdict').Verdict} Verdict
+ */
+
+const SIGN = { ok: '✓', warning: '⚠', critical: '⚠', unknown: '?' }
 const LEVEL = { ok: 'OK', warning: 'Warning', critical: 'Critical', unknown: 'Unknown' }
 /** Findings that are shown at once. */
 const MOST_FINDINGS = 6
 
-/** `goTo` is called with the finding that the reader wants to see. */
+/** @param {(finding: any) => void} goTo called with the finding that the reader wants to see */
 export function onFinding(goTo) {
   $('#findings').addEventListener('click', event => {
     const data = event.target.closest('button')?.dataset
@@ -13,11 +20,14 @@ export function onFinding(goTo) {
   })
 }
 
-/** The line on top, and everything that is wrong. */
+/**
+ * The line on top, and everything that is wrong.
+ * @param {{ verdict: Verdict, status: Status }} state
+ */
 export function showVerdict({ verdict, status }) {
   banner(verdict.level, LEVEL[verdict.level], verdict.headline, verdict.detail)
   setText($('#verdict .source'), `${status.pipelines.map(p => p.name).join(', ')} · ${moment(status.now)}`)
-  document.title = `${verdict.level === 'ok' ? '✓' : '⚠'} ${verdict.headline}`
+  document.title = `${SIGN[verdict.level]} ${verdict.headline}`
   const findings = $('#findings')
   // one finding is in the banner already
   findings.hidden = verdict.findings.length < 2
@@ -39,12 +49,21 @@ export function showVerdict({ verdict, status }) {
   replace(findings, rows)
 }
 
-/** Nothing that is on the screen may be believed any more. */
+/**
+ * Nothing that is on the screen may be believed any more.
+ * @param {number} since
+ */
 export function showLost(since) {
   banner('unknown', 'No connection', 'The worker does not answer', `What stands below is of ${moment(since)}. Trying again.`)
   document.title = '? no connection'
 }
 
+/**
+ * @param {Verdict['level']} level
+ * @param {string} word
+ * @param {string} headline
+ * @param {string} detail
+ */
 function banner(level, word, headline, detail) {
   const header = $('#verdict')
   header.dataset.level = level
@@ -62,6 +81,7 @@ const BAD = {
   stopped: 'idle',
 }
 
+/** @param {Status} status */
 export function showFlows({ flows, pipelines }) {
   const several = pipelines.length > 1
   const rows = flows.map(f => {
@@ -84,6 +104,7 @@ export function showFlows({ flows, pipelines }) {
 
 const SERVICE_LEVEL = { up: 'ok', unreachable: 'critical', unknown: 'idle' }
 
+/** @param {Status} status */
 export function showServices({ services }) {
   const items = services.map(s =>
     el(
@@ -97,7 +118,11 @@ export function showServices({ services }) {
   replace($('#services ul'), items)
 }
 
-/** Leaves what is equal in place: nothing flickers, and what has the focus keeps it. */
+/**
+ * Leaves what is equal in place: nothing flickers, and what has the focus keeps it.
+ * @param {Element} parent
+ * @param {any[]} children
+ */
 function replace(parent, children) {
   children.forEach((child, i) => {
     const old = parent.children[i]
@@ -108,5 +133,5 @@ function replace(parent, children) {
       if (focused) child.focus()
     }
   })
-  while (parent.children.length > children.length) parent.lastElementChild.remove()
+  while (parent.children.length > children.length) parent.lastElementChild?.remove()
 }

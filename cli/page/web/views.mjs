@@ -10,12 +10,24 @@ const AT_ONCE = 24
 const REFRESH_MS = 3_000
 const CHART_HEIGHT = 132
 
+/**
+ * @typedef {ReturnType<typeof import('../routes').describe>} View
+ * @typedef {import('../anomalies').AnomalyRow} AnomalyRow
+ * @typedef {import('../verdict').Finding} Finding
+ * @typedef {import('../series').Series} Series
+ */
+
 const state = {
+  /** @type {readonly View[]} */
   views: [],
+  /** @type {View | null} */
   view: null,
+  /** @type {readonly AnomalyRow[]} */
   anomalies: [],
   /** Keys that are strange now, as `pipeline/view/key`, with the severity. */
+  /** @type {Map<string, Finding['level']>} */
   now: new Map(),
+  /** @type {readonly import('../keys').ListedKey[]} */
   keys: [],
   total: 0,
   wanted: PAGE,
@@ -23,16 +35,46 @@ const state = {
   /** Says when there are new windows. */
   version: '',
 }
-/** By key as JSON. */
+/**
+ * One key on the screen, or near it.
+ * @typedef {object} Card
+ * @property {string} id key as JSON
+ * @property {any} root
+ * @property {any} latest
+ * @property {any} note
+ * @property {any} plot
+ * @property {ReturnType<typeof seriesChart> | null} chart
+ * @property {Series | null} series
+ * @property {boolean} visible
+ */
+
+/**
+ * By key as JSON.
+ * @type {Map<string, Card>}
+ */
 const cards = new Map()
 
+/** @param {View} view */
 const idOf = view => `${view.pipeline}/${view.name}`
+/** @param {View} view */
 const urlOf = (view, rest = '') =>
   `/api/views/${encodeURIComponent(view.name)}${rest}?pipeline=${encodeURIComponent(view.pipeline)}`
+/** @param {AnomalyRow} a */
 const stands = a => a.status === 'raised' || a.status === 'revised'
-const keyOf = (view, anomaly) => JSON.stringify(view.keys.map(name => anomaly.key[name] ?? ''))
-/** Name of the key of a finding, where there is such a view. */
+/**
+ * @param {View} view
+ * @param {{ key: AnomalyRow['key'] | null }} anomaly
+ */
+const keyOf = (view, anomaly) => JSON.stringify(view.keys.map(name => anomaly.key?.[name] ?? ''))
+/**
+ * Name of the key of a finding, where there is such a view.
+ * @param {Finding} f
+ */
 const nameOf = f => state.views.filter(v => v.pipeline === f.pipeline && v.name === f.name).map(v => `${idOf(v)}/${keyOf(v, f)}`)
+/**
+ * @param {View} view
+ * @param {AnomalyRow} a
+ */
 const ofView = (view, a) => a.view === view.name && a.pipeline === view.pipeline && stands(a)
 
 export async function startViews() {
@@ -56,7 +98,10 @@ export async function startViews() {
   choose(views[0])
 }
 
-/** Shows a key of a view (`{column: text}`), for a finding or a row of the list. */
+/**
+ * Shows a key of a view (`{column: text}`), for a finding or a row of the list.
+ * @param {{ pipeline: string, name: string, key: AnomalyRow['key'] }} place
+ */
 export function showKey({ pipeline, name, key }) {
   const view = state.views.find(v => v.pipeline === pipeline && v.name === name)
   if (!view) return
@@ -67,7 +112,11 @@ export function showKey({ pipeline, name, key }) {
   $('#views').scrollIntoView({ behavior: 'smooth', block: 'start' })
 }
 
-/** New figures of the worker, and what it says is wrong now. */
+/**
+ * New figures of the worker, and what it says is wrong now.
+ * @param {import('../../../runtime/status').Status} status
+ * @param {readonly Finding[]} findings
+ */
 export function viewsChanged(status, findings) {
   const { view } = state
   if (!view) return
@@ -85,15 +134,19 @@ export function viewsChanged(status, findings) {
   refreshSoon()
 }
 
-/** The list of anomalies is another one. */
+/**
+ * The list of anomalies is another one.
+ * @param {readonly AnomalyRow[]} anomalies
+ */
 export function anomaliesChanged(anomalies) {
   const first = state.anomalies.length === 0 && anomalies.length > 0
   state.anomalies = anomalies
-  if (!state.view) return
+  const { view } = state
+  if (!view) return
   // what is strange is what the reader came for
   if (first && !touched) {
     const worst = state.views.find(v => anomalies.some(a => ofView(v, a)))
-    if (worst && !anomalies.some(a => ofView(state.view, a))) choose(worst)
+    if (worst && !anomalies.some(a => ofView(view, a))) choose(worst)
   }
   showTabs()
   redraw()
@@ -102,6 +155,7 @@ export function anomaliesChanged(anomalies) {
 
 let touched = false
 
+/** @param {View} view */
 function choose(view) {
   const other = state.view !== view
   state.view = view
@@ -153,9 +207,11 @@ const searched = atMost(200, () => {
   void loadKeys()
 })
 
+/** @type {AbortController | null} */
 let keyQuestion = null
 async function loadKeys() {
   const { view } = state
+  if (!view) return
   keyQuestion?.abort()
   keyQuestion = new AbortController()
   try {
@@ -169,7 +225,7 @@ async function loadKeys() {
     $('#more-keys').hidden = answer.keys.length >= Math.min(answer.total, MOST_CARDS)
     showCards()
   } catch (error) {
-    if (error.name !== 'AbortError') setText($('#key-count'), error.message)
+    failed(error, text => setText($('#key-count'), text))
   }
 }
 const keysSoon = atMost(REFRESH_MS, () => void loadKeys())
@@ -193,6 +249,10 @@ function showCards() {
   refreshSoon()
 }
 
+/**
+ * @param {string} id
+ * @returns {Card}
+ */
 function makeCard(id) {
   const key = JSON.parse(id)
   const name = el('h3', {}, key.join(' · ') || 'all records')
@@ -206,13 +266,14 @@ function makeCard(id) {
     note,
     plot,
   )
-  const card = { id, key, root, latest, note, plot, chart: null, series: null, visible: false }
-  root.card = card
+  /** @type {Card} */
+  const card = { id, root, latest, note, plot, chart: null, series: null, visible: false }
   cards.set(id, card)
   sight.observe(root)
   return card
 }
 
+/** @param {Card} card */
 function drop(card) {
   sight.unobserve(card.root)
   card.chart?.destroy()
@@ -223,50 +284,77 @@ function drop(card) {
 const sight = new IntersectionObserver(
   entries => {
     for (const { target, isIntersecting } of entries) {
-      const { card } = target
+      const card = cards.get(target.getAttribute('data-key') ?? '')
+      if (!card) continue
       card.visible = isIntersecting
       if (!isIntersecting) {
         card.chart?.destroy()
         card.chart = null
-      } else if (card.series) draw(card)
+      } else draw(card)
     }
-    if (entries.some(e => e.isIntersecting && !e.target.card.series)) void refresh(true)
+    if ([...cards.values()].some(c => c.visible && !c.series)) void refresh(true)
   },
   { rootMargin: '200px' },
 )
 
+/** @type {AbortController | null} */
 let question = null
 /** Asks for the series on the screen; `missing`: only for those never asked for. */
 async function refresh(missing = false) {
   const { view } = state
   if (!view || document.hidden) return
-  const asked = [...cards.values()].filter(c => c.visible && !(missing && c.series)).slice(0, AT_ONCE)
-  if (asked.length === 0) return
+  const asked = [...cards.values()].filter(c => c.visible && !(missing && c.series))
+  /** @type {AbortSignal | undefined} */
+  let signal
   if (!missing) {
     question?.abort()
     question = new AbortController()
+    signal = question.signal
   }
+  // a tall screen shows more than one question may ask for
+  for (let i = 0; i < asked.length && view === state.view; i += AT_ONCE) await askFor(view, asked.slice(i, i + AT_ONCE), signal)
+}
+
+/**
+ * @param {View} view
+ * @param {readonly Card[]} asked
+ * @param {AbortSignal | undefined} signal
+ */
+async function askFor(view, asked, signal) {
   const keys = asked.map(c => `&key=${encodeURIComponent(c.id)}`).join('')
   try {
-    const answer = await ask(`${urlOf(view)}&windows=${$('#windows').value}${keys}`, missing ? undefined : question.signal)
+    const answer = await ask(`${urlOf(view)}&windows=${$('#windows').value}${keys}`, signal)
     if (view !== state.view) return
     answer.series.forEach((series, i) => {
       asked[i].series = series
       if (asked[i].visible) draw(asked[i])
     })
   } catch (error) {
-    if (error.name !== 'AbortError') for (const card of asked) if (!card.series) setText(card.note, error.message)
+    failed(error, text => {
+      for (const card of asked) if (!card.series) setText(card.note, text)
+    })
   }
+}
+
+/**
+ * Shows why a question failed, if that was not our own doing.
+ * @param {unknown} error
+ * @param {(text: string) => void} show
+ */
+function failed(error, show) {
+  if (error instanceof Error && error.name !== 'AbortError') show(error.message)
 }
 const refreshSoon = atMost(REFRESH_MS, () => void refresh())
 document.addEventListener('visibilitychange', () => refreshSoon())
 
 function redraw() {
-  for (const card of cards.values()) if (card.series && card.visible) draw(card)
+  for (const card of cards.values()) if (card.visible) draw(card)
 }
 
+/** @param {Card} card */
 function draw(card) {
   const { view } = state
+  if (!view || !card.series) return
   const column = $('#column').value
   const own = state.anomalies.filter(a => ofView(view, a) && keyOf(view, a) === card.id)
   // one that names other columns is shown there
@@ -283,6 +371,11 @@ function draw(card) {
   setText(card.note, noteOf(card.series, own, markers))
 }
 
+/**
+ * @param {Series} series
+ * @param {readonly AnomalyRow[]} own
+ * @param {number} markers
+ */
 function noteOf(series, own, markers) {
   if (series.window_end.length === 0) return 'no windows'
   if (own.length === 0) return 'as expected'

@@ -1,4 +1,6 @@
-import { plainLine, statusLines } from '../../../../cli/live/lines'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { LEGEND, legendText, plainLine, statusLines } from '../../../../cli/live/lines'
 import type { DetectorStatus, FlowStatus, ServiceStatus, Status, ViewStatus } from '../../../../runtime/status'
 
 /** The table of what runs, as people see it. */
@@ -230,4 +232,24 @@ test('one line for a log', () => {
   expect(plainLine(status({ flows }))).toBe(
     'ingest: 5.0 rows/s, lag 2, read 10, written 8, filtered 1, dead-lettered 1; load: waiting (50%), read 0, written 0, filtered 0, dead-lettered 0',
   )
+})
+
+describe('the legend', () => {
+  const titles = LEGEND.flatMap(({ of, columns }) => [of, ...columns.map(c => c.title)])
+
+  test('explains every column of the table', () => {
+    const heads = statusLines(LARGE, { width: 200, color: false }).filter(line => /^(flow|view|detector|service) /.test(line))
+    expect(heads).toHaveLength(4)
+    expect(titles).toEqual(heads.flatMap(line => line.trim().split(/ +/)))
+  })
+
+  test('is in the help, and in docs/operations.md to the word', () => {
+    const docs = readFileSync(path.resolve(__dirname, '../../../../docs/operations.md'), 'utf8')
+    const rows = docs.split('\n').map(line => line.split('|').map(cell => cell.trim().replaceAll('`', '')))
+    for (const { of, columns } of LEGEND)
+      for (const { title, means } of columns) {
+        expect(rows).toContainEqual(['', of, title, means, ''])
+        expect(legendText()).toContain(`${title} `)
+      }
+  })
 })

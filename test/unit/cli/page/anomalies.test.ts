@@ -25,7 +25,13 @@ const json = (more: object = {}): string =>
 const row = (more: object = {}): AnomalyRow => anomalyOf(json(more)) as AnomalyRow
 
 test('a record of the topic becomes a row with moments in milliseconds', () => {
-  expect(row()).toMatchObject({ id: 'v|level|a|60000', window_end: 60_000, detected_at: 65_000, rev: 7 })
+  expect(row()).toMatchObject({
+    id: 'v|level|a|60000',
+    window_end: 60_000,
+    detected_at: 65_000,
+    rev: 7,
+    what: 'mean is 1 (usual is at most 2; level, score 4.5)',
+  })
 })
 
 test('a record that is no anomaly is left out', () => {

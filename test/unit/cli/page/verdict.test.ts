@@ -1,4 +1,5 @@
 import type { AnomalyRow } from '../../../../cli/page/anomalies'
+import { whatOf } from '../../../../cli/page/anomaly_text'
 import { RecentLetters } from '../../../../cli/page/recent_letters'
 import { NOW_MS, type Observed, verdictOf } from '../../../../cli/page/verdict'
 import type { FlowStatus, Status, ViewStatus } from '../../../../runtime/status'
@@ -65,7 +66,11 @@ const status = (more: Partial<Status> = {}): Status => ({
   ...more,
 })
 
-const anomaly = (more: Partial<AnomalyRow> = {}): AnomalyRow => ({
+const anomaly = (more: Partial<Omit<AnomalyRow, 'what'>> = {}): AnomalyRow => {
+  const row = { ...ANOMALY, ...more }
+  return { ...row, what: whatOf(row) }
+}
+const ANOMALY: Omit<AnomalyRow, 'what'> = {
   id: 'a',
   pipeline: 'p',
   flow: 'detect',
@@ -80,8 +85,7 @@ const anomaly = (more: Partial<AnomalyRow> = {}): AnomalyRow => ({
   status: 'raised',
   rev: 1,
   detected_at: NOW,
-  ...more,
-})
+}
 
 const judge = (more: Partial<Observed> = {}) =>
   verdictOf({ status: status(), anomalies: [], feeds: [], deadLetters: new Map(), ...more })
@@ -90,24 +94,30 @@ test('nothing wrong is said in words', () => {
   expect(judge()).toMatchObject({ level: 'ok', headline: 'All is well', findings: [] })
 })
 
+test('nothing is called well while anomalies are being read, and what is known is said at once', () => {
+  const feeds = [{ pipeline: 'p', flow: 'detect', topic: 't', state: 'reading' as const, error: null }]
+  expect(judge({ feeds })).toMatchObject({ level: 'unknown', headline: 'Reading anomalies', findings: [] })
+  expect(judge({ feeds, anomalies: [anomaly()] })).toMatchObject({ level: 'warning', headline: 'i-3 looks wrong' })
+})
+
 test('an anomaly names its key, what was seen and what was expected', () => {
   const { level, headline, detail } = judge({ anomalies: [anomaly()] })
   expect({ level, headline, detail }).toEqual({
     level: 'warning',
     headline: 'i-3 looks wrong',
-    detail: 'i-3 in cpu_1m: mean is 89.2, expected 31 to 41',
+    detail: 'i-3 in cpu_1m: mean is 89.2, expected 31 to 41, 1 min ago',
   })
 })
 
 test('the feature that lies outside is told, and where none does, the detector', () => {
   const inside = { value: 44, expected: 45, lower: 39, upper: 92, contribution: 0.9 }
   const outside = { value: 120, expected: 45, lower: 39, upper: 92, contribution: 0.1 }
-  const detail = (features: AnomalyRow['features']) => judge({ anomalies: [anomaly({ features })] }).detail
+  const detail = (features: AnomalyRow['features']) => judge({ anomalies: [anomaly({ features, window_end: NOW })] }).detail
   expect(detail({ mean: inside, peak: outside })).toBe('i-3 in cpu_1m: peak is 120, expected 39 to 92')
-  expect(detail({ mean: inside })).toBe('i-3 in cpu_1m: mean is 44 (level, score 5.0)')
-  expect(detail({ mean: { ...inside, lower: null, upper: null } })).toContain('(level, score 5.0)')
+  expect(detail({ mean: inside })).toBe('i-3 in cpu_1m: mean is 44 (usual is 39 to 92; level, score 5.0)')
+  expect(detail({ mean: { ...inside, lower: null, upper: null } })).toBe('i-3 in cpu_1m: mean is 44 (level, score 5.0)')
   expect(detail({ mean: { ...outside, lower: null } })).toContain('expected at most 92')
-  expect(detail({})).toBe('i-3 in cpu_1m: level (score 5.0)')
+  expect(detail({})).toBe('i-3 in cpu_1m: level, score 5.0')
 })
 
 test('one finding a key, the strangest first; critical ones make the verdict critical', () => {

@@ -26,6 +26,10 @@ test.each(examples)('%s is valid', async file => {
   expect(await inProcess(['validate', path.join(root, file)], ENV)).toMatchObject({ code: 0, err: '' })
 })
 
+test('README tells what each example shows', () => {
+  for (const file of examples) expect(readme).toMatch(new RegExp(`^\\| \\[[^|]*\\]\\(${file}\\) +\\| \\w`, 'm'))
+})
+
 test('every plugin stands in an example that runs', () => {
   const used = exampleFiles()
   const missing = builtInRegistry().all.map(d => `${d.kind} ${d.name}`)

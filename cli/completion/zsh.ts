@@ -27,6 +27,11 @@ _connect_asked() {
   local -a found=(\${(f)"$(_call_program connect connect ${ASK} -- \${(q)words[1,CURRENT]} 2>/dev/null)"})
   _wanted values expl "$1" compadd -a found
 }
+# an alias is completed as what it stands for; a function of the same name has completions of its own
+if (( $+aliases[connect] )); then
+  functions[connect]="$aliases[connect] \\"\\$@\\""
+  unalias connect
+fi
 if (( ! $+functions[compdef] )); then
   autoload -Uz compinit && compinit
 fi

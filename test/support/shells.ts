@@ -14,6 +14,8 @@ export interface Typing {
   readonly cwd: string
   /** A folder with a `connect` in it. */
   readonly bin: string
+  /** What `connect` is an alias of. */
+  readonly alias?: string
 }
 
 /** The words that a shell offers where the line ends. Throws where it complains. */
@@ -28,29 +30,32 @@ export function offered(shell: ShellName, line: string, typing: Typing): readonl
 
 /** Without the settings of this machine. */
 const QUIETLY: Readonly<Record<ShellName, readonly string[]>> = {
-  bash: ['--norc', '--noprofile'],
+  bash: ['--norc', '--noprofile', '-O', 'expand_aliases'],
   zsh: ['-f'],
   fish: ['--no-config'],
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
+const aliased = (alias: string | undefined): string => (alias === undefined ? '' : `alias connect=${quoted(alias)}\n`)
+
 /** What makes a shell print the words it would offer. */
 const COMPLETE: Readonly<Record<ShellName, (line: string, typing: Typing) => string>> = {
-  bash: (line, { script }) => {
+  bash: (line, { script, alias }) => {
     const words = line.split(' ')
-    return `${script}
+    return `${aliased(alias)}${script}
 COMP_WORDS=(${words.map(quoted).join(' ')})
 COMP_CWORD=${words.length - 1}
 _connect
 printf '%s\\n' "\${COMPREPLY[@]}"
 `
   },
-  fish: (line, { script }) => `${script}\ncomplete -C ${quoted(line)} | string replace -r '\\t.*' ''; true\n`,
+  fish: (line, { script, alias }) =>
+    `${aliased(alias)}${script}\ncomplete -C ${quoted(line)} | string replace -r '\\t.*' ''; true\n`,
   // a second zsh at a terminal of its own presses Tab; instead of showing candidates it prints them
-  zsh: (line, { script, cwd }) => {
+  zsh: (line, { script, alias, cwd }) => {
     const file = path.join(cwd, '.connect.zsh')
-    writeFileSync(file, script)
+    writeFileSync(file, `${aliased(alias)}${script}`)
     return ZSH(file, line)
   },
 }

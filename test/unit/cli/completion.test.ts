@@ -73,6 +73,11 @@ describe.each(['bash', 'zsh', 'fish'] as const)('%s', shell => {
     expect(await offers('connect tap a/b.sink ')).not.toContainEqual(expect.stringContaining('asked'))
   })
 
+  run('an alias, as the README makes one, is asked like a program', async () => {
+    const typing = { script: await script(shell), cwd, bin, alias: `${path.join(bin, 'connect')} as` }
+    expect(offered(shell, 'connect schema shop.yaml ', typing)).toContain('asked+as+__complete+--+schema+shop.yaml+')
+  })
+
   run("options where a text of one's own is expected", async () => {
     expect(await offers('connect sql shop.yaml --')).toEqual(expect.arrayContaining(['--connection', '--data', '--json']))
     expect(await offers('connect tail shop.yaml orders --f')).toEqual(['--from'])

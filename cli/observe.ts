@@ -1,13 +1,6 @@
 import { Counter, Gauge, Histogram, Registry as PromRegistry } from 'prom-client'
-import {
-  createEmitter,
-  type Emitter,
-  type EventTargets,
-  type Level,
-  METRICS,
-  type MetricName,
-  type MetricUpdate,
-} from '../runtime/events'
+import { createEmitter, type Emitter, type EventTargets, type Level } from '../runtime/events'
+import { METRICS, type MetricName, type MetricUpdate } from '../runtime/metrics'
 import { derivedMetrics } from '../runtime/status'
 import type { StatusBoard } from '../runtime/status_board'
 import type { Io } from './io'

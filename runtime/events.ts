@@ -1,4 +1,5 @@
 import { ANOMALY_STATUSES, type AnomalyCounts } from './anomaly_counts'
+import type { MetricName, MetricUpdate } from './metrics'
 
 /**
  * Every log line and metric of the product as a named event: one `emit` writes both. The table says the level, what a person
@@ -6,129 +7,6 @@ import { ANOMALY_STATUSES, type AnomalyCounts } from './anomaly_counts'
  */
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
-
-export interface MetricUpdate {
-  readonly metric: MetricName
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-/** Metric names as Prometheus shows them. */
-export const METRICS = {
-  olap_connect_records_read_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Records read from the source.' },
-  olap_connect_bytes_read_total: {
-    type: 'counter',
-    labels: ['pipeline', 'flow'],
-    help: 'Bytes of records read from the source.',
-  },
-  olap_connect_records_written_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Records written to the sink.' },
-  olap_connect_records_filtered_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Records left out by filters.' },
-  olap_connect_records_dead_lettered_total: {
-    type: 'counter',
-    labels: ['pipeline', 'flow', 'stage', 'code'],
-    help: 'Records set aside.',
-  },
-  olap_connect_records_slow_path_total: {
-    type: 'counter',
-    labels: ['pipeline', 'flow', 'reason'],
-    help: 'Rows that took a slow path.',
-  },
-  olap_connect_batches_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Batches written.' },
-  olap_connect_replays_total: {
-    type: 'counter',
-    labels: ['pipeline', 'flow'],
-    help: 'Pending batches sent again after a restart or rebalance.',
-  },
-  olap_connect_repairs_total: {
-    type: 'counter',
-    labels: ['pipeline', 'flow', 'table'],
-    help: 'Rows found missing after a re-send and inserted.',
-  },
-  olap_connect_restarts_total: {
-    type: 'counter',
-    labels: ['pipeline', 'flow'],
-    help: 'Restarts of a flow after a retriable error.',
-  },
-  olap_connect_sessions_total: { type: 'counter', labels: ['pipeline', 'flow'], help: 'Group sessions (joins and rebalances).' },
-  olap_connect_retries_total: { type: 'counter', labels: ['pipeline', 'flow', 'stage', 'code'], help: 'Operations tried again.' },
-  olap_connect_lag_records: {
-    type: 'gauge',
-    labels: ['pipeline', 'flow'],
-    help: 'Records between the position and the end of the source.',
-  },
-  olap_connect_watermark_seconds: {
-    type: 'gauge',
-    labels: ['pipeline', 'flow'],
-    help: 'Smallest event-time watermark over the partitions, seconds since 1970.',
-  },
-  olap_connect_bytes_in_flight: { type: 'gauge', labels: ['pipeline', 'flow'], help: 'Bytes of records held in memory.' },
-  olap_connect_latency_seconds: {
-    type: 'histogram',
-    labels: ['pipeline', 'flow'],
-    help: 'From the record timestamp to its durable write.',
-  },
-  olap_connect_batch_rows: { type: 'histogram', labels: ['pipeline', 'flow'], help: 'Rows per batch.' },
-  olap_connect_write_seconds: { type: 'histogram', labels: ['pipeline', 'flow'], help: 'Time of one write.' },
-  olap_connect_view_watermark_seconds: {
-    type: 'gauge',
-    labels: ['pipeline', 'view'],
-    help: 'Event time up to which the windows of a view are closed, seconds since 1970.',
-  },
-  olap_connect_view_lag_seconds: {
-    type: 'gauge',
-    labels: ['pipeline', 'view'],
-    help: 'Wall clock less the watermark of a view when it last closed windows.',
-  },
-  olap_connect_windows_total: { type: 'counter', labels: ['pipeline', 'view', 'kind'], help: 'Windows closed, revised, ended.' },
-  olap_connect_finalise_seconds: {
-    type: 'histogram',
-    labels: ['pipeline', 'view'],
-    help: 'Time of one pass that closes, revises or ends windows.',
-  },
-  olap_connect_records_late_total: {
-    type: 'counter',
-    labels: ['pipeline', 'view'],
-    help: 'Records that came too late to count in a window.',
-  },
-  olap_connect_read_rate: {
-    type: 'gauge',
-    labels: ['pipeline', 'flow'],
-    help: 'Records read per second over the last ten seconds.',
-  },
-  olap_connect_write_rate: {
-    type: 'gauge',
-    labels: ['pipeline', 'flow'],
-    help: 'Records written per second over the last ten seconds.',
-  },
-  olap_connect_recent_batch_rows: {
-    type: 'gauge',
-    labels: ['pipeline', 'flow'],
-    help: 'Mean rows of the batches of the last seconds.',
-  },
-  olap_connect_recent_latency_seconds: {
-    type: 'gauge',
-    labels: ['pipeline', 'flow', 'quantile'],
-    help: 'From the record timestamp to its durable write, quantiles of the last one to two minutes.',
-  },
-  olap_connect_scores_total: {
-    type: 'counter',
-    labels: ['pipeline', 'flow', 'detector'],
-    help: 'Windows or records that a detector gave a score.',
-  },
-  olap_connect_view_closing_seconds: {
-    type: 'histogram',
-    labels: ['pipeline', 'view'],
-    help: 'From the watermark passing the end of a window to its closing, for the first window of each pass.',
-  },
-  olap_connect_anomalies_total: {
-    type: 'counter',
-    labels: ['pipeline', 'flow', 'view', 'detector', 'status'],
-    help: 'Anomaly records written: raised, revised, retracted, suppressed.',
-  },
-  olap_connect_flow_up: { type: 'gauge', labels: ['pipeline', 'flow'], help: '1 while the flow runs, 0 once it has stopped.' },
-} as const satisfies Record<string, { type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }>
-
-export type MetricName = keyof typeof METRICS
 
 interface FlowRef {
   readonly pipeline: string
@@ -151,14 +29,17 @@ export interface EventData {
   session_over: FlowRef & { readonly session: string; readonly reason: string }
   lane_recovered: FlowRef & { readonly lane: number; readonly what: string }
   lane_replaying: FlowRef & { readonly lane: number; readonly ranges: string }
+  /** What the transforms of a lane had learnt cannot be used; they begin with nothing. */
+  state_dropped: FlowRef & { readonly lane: number; readonly reason: string }
   rows_repaired: FlowRef & { readonly table: string; readonly rows: number }
-  records_read: FlowRef & { readonly records: number; readonly bytes: number }
+  /** `repeated`: rows beside these that were read before, see `Chunk.repeated`. */
+  records_read: FlowRef & { readonly records: number; readonly repeated: number; readonly bytes: number }
   batch_written: FlowRef & {
     readonly lane: number
     readonly rows: number
     readonly filtered: number
     readonly write_ms: number
-    /** Milliseconds from a record's own timestamp to the acknowledgement, of records spread over the batch that have one. */
+    /** Milliseconds from a record's own timestamp to the acknowledgement, of records spread over the batch that were stamped since the run began. */
     readonly latencies_ms: readonly number[]
   }
   /** Anomaly records that are durable now, by status. */
@@ -265,6 +146,10 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     text: d => `${d.flow}: lane ${d.lane} sends its pending batch again: ${d.ranges}`,
     metrics: d => [move('olap_connect_replays_total', flowOf(d), 1)],
   },
+  state_dropped: {
+    level: 'warn',
+    text: d => `${d.flow}: lane ${d.lane}: what was learnt cannot be used (${d.reason}); it is learnt anew`,
+  },
   rows_repaired: {
     level: 'warn',
     text: d => `${d.flow}: ${d.rows} acknowledged rows were missing in ${d.table} and were inserted`,
@@ -275,6 +160,7 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     text: d => `${d.flow}: read ${d.records}`,
     metrics: d => [
       move('olap_connect_records_read_total', flowOf(d), d.records),
+      ...(d.repeated > 0 ? [move('olap_connect_records_repeated_total', flowOf(d), d.repeated)] : []),
       move('olap_connect_bytes_read_total', flowOf(d), d.bytes),
     ],
   },

@@ -1,4 +1,4 @@
-import type { MetricUpdate } from './events'
+import type { MetricUpdate } from './metrics'
 
 /**
  * What runs in a worker right now: the one model behind the live table, `connect status`, `connect top`, the page and the derived
@@ -52,6 +52,7 @@ export interface FlowStatus {
   readonly started_at: number | null
   /** Partitions held by this worker. */
   readonly partitions: number | null
+  /** Rows of windows count once, when their window closes. */
   readonly read: number
   readonly bytes_read: number
   readonly written: number
@@ -66,7 +67,7 @@ export interface FlowStatus {
   readonly lag: number | null
   /** Mean rows of the batches of the last seconds; of the last ones while nothing comes. */
   readonly batch_rows: number | null
-  /** From a record's own timestamp to its durable write, of the last one to two minutes; within 9 %. */
+  /** From a record's own timestamp to its durable write, of the last one to two minutes; within 9 %. Null: only history, older than the run. */
   readonly latency_ms: { readonly p50: number | null; readonly p99: number | null }
   readonly bytes_in_flight: number
   /** Smallest event-time watermark over the partitions. */
@@ -102,7 +103,7 @@ export interface ViewStatus {
   readonly windows: number
   readonly revised: number
   readonly final: number
-  /** Records that came too late to count. */
+  /** Records of the table that came too late to count, whether or not the view's `where` would take them. */
   readonly late: number
   /** Milliseconds the last closing took. */
   readonly closing_ms: number | null

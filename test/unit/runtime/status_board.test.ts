@@ -1,6 +1,7 @@
 import { builtInRegistry } from '../../../cli/registry'
 import { loadPipeline } from '../../../config/load'
-import { createEmitter, type MetricUpdate } from '../../../runtime/events'
+import { createEmitter } from '../../../runtime/events'
+import type { MetricUpdate } from '../../../runtime/metrics'
 import { RecentLatency, RecentSum } from '../../../runtime/recent'
 import { derivedMetrics } from '../../../runtime/status'
 import { StatusBoard } from '../../../runtime/status_board'
@@ -83,7 +84,7 @@ test('counts equal the metrics; rates, batch and latencies are of what was latel
   const { events, sum, pass, flow, board } = world()
   events.emit('session_started', { ...INGEST, session: 's', lanes: '0', partitions: 4 })
   for (let second = 0; second < 20; second++) {
-    events.emit('records_read', { ...INGEST, records: 100, bytes: 1_000 })
+    events.emit('records_read', { ...INGEST, records: 100, repeated: 10, bytes: 1_000 })
     events.emit('batch_written', { ...INGEST, lane: 0, rows: 90, filtered: 8, write_ms: 3, latencies_ms: [10, 20, 30, 1_000] })
     events.emit('records_rejected', {
       ...INGEST,
@@ -99,6 +100,7 @@ test('counts equal the metrics; rates, batch and latencies are of what was latel
   const ingest = flow('ingest')
   expect(ingest).toMatchObject({ state: 'running', partitions: 4, read: 2_000, written: 1_800, filtered: 160, dead_lettered: 40 })
   expect(ingest.read).toBe(sum('olap_connect_records_read_total'))
+  expect(sum('olap_connect_records_repeated_total')).toBe(200)
   expect(ingest.written).toBe(sum('olap_connect_records_written_total'))
   expect(ingest.filtered).toBe(sum('olap_connect_records_filtered_total'))
   expect(ingest.dead_lettered).toBe(sum('olap_connect_records_dead_lettered_total'))
@@ -125,7 +127,7 @@ test('a bounded input shows how far it is, and the time left at the present rate
   const { events, pass, flow } = world()
   const load = { pipeline: 'shop', flow: 'load' }
   pass(1_000)
-  events.emit('records_read', { ...load, records: 25, bytes: 1 })
+  events.emit('records_read', { ...load, records: 25, repeated: 0, bytes: 1 })
   events.emit('lag_measured', { ...load, records: 80, unread: 75 })
   pass(500)
   const { progress } = flow('load')

@@ -12,7 +12,7 @@ import { BatchMemories } from './memory'
 import { partitionKey } from './origin'
 import type { ApplyContext, Block, DeadLetterWriter, Format, Session, Sink, Source, Transform } from './plugin'
 import { needsKey } from './record_columns'
-import { anySignal, expectListeners, Outages, type RetryContext, retrying } from './retry'
+import { anySignal, expectListeners, Outages, orAbort, type RetryContext, retrying } from './retry'
 import type { Schema } from './schema'
 import type { FlowSpec } from './spec'
 import type { StageName } from './stage_name'
@@ -329,11 +329,10 @@ export class FlowRun {
   async #idle(session: Session): Promise<readonly string[]> {
     const waiting = anySignal(session.over, this.drain, this.abort)
     try {
-      const complete = this.#environment.inputComplete(waiting.signal)
-      const over = new Promise<false>(resolve => waiting.signal.addEventListener('abort', () => resolve(false), { once: true }))
-      if (waiting.signal.aborted) await Promise.reject(waiting.signal.reason).catch(() => {})
-      else if (await Promise.race([complete.catch(() => over), over])) return ['done']
-      else await over
+      if (await this.#environment.inputComplete(waiting.signal)) return ['done']
+      return await orAbort(new Promise<never>(() => {}), waiting.signal)
+    } catch (error) {
+      if (!waiting.signal.aborted) throw error
       this.abort.throwIfAborted()
       return [this.drain.aborted ? 'stopped' : 'over']
     } finally {

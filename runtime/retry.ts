@@ -114,6 +114,28 @@ export function anySignal(...signals: readonly AbortSignal[]): { readonly signal
   return { signal: controller.signal, release }
 }
 
+/** Rejects with the reason of the first signal that aborts; the operation itself goes on unheard. */
+export async function orAbort<T>(operation: Promise<T>, ...signals: readonly AbortSignal[]): Promise<T> {
+  let stop: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    const check = (): void => {
+      const signal = signals.find(s => s.aborted)
+      if (signal) reject(signal.reason)
+    }
+    for (const s of signals) s.addEventListener('abort', check, { once: true })
+    stop = () => {
+      for (const s of signals) s.removeEventListener('abort', check)
+    }
+    check()
+  })
+  try {
+    return await Promise.race([operation, aborted])
+  } finally {
+    stop?.()
+    operation.catch(() => {})
+  }
+}
+
 /**
  * Node warns of a leak at the 11th listener of a signal. Signals that all lanes listen to legitimately have a few for each lane;
  * above this bound it is a leak, and the warning stays.

@@ -1,26 +1,8 @@
+import { orAbort } from '../../runtime/retry'
+
 /** Small helpers to wait with a way out. */
 
-/** Rejects with the reason of the first signal that aborts; the operation itself goes on unheard. */
-export async function orAbort<T>(operation: Promise<T>, ...signals: readonly AbortSignal[]): Promise<T> {
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    const check = (): void => {
-      const signal = signals.find(s => s.aborted)
-      if (signal) reject(signal.reason)
-    }
-    for (const s of signals) s.addEventListener('abort', check, { once: true })
-    stop = () => {
-      for (const s of signals) s.removeEventListener('abort', check)
-    }
-    check()
-  })
-  try {
-    return await Promise.race([operation, aborted])
-  } finally {
-    stop?.()
-    operation.catch(() => {})
-  }
-}
+export { orAbort }
 
 /** Resolves after `ms`, or rejects with the reason of the first signal that aborts. */
 export async function pause(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { orAbort } from '../../runtime/retry'
 import type { Schema } from '../../runtime/schema'
 import type { ColumnSet } from '../../runtime/store'
 import { takeColumn } from '../../runtime/take'
@@ -30,18 +31,15 @@ export class ShardReads {
   /** Rows of one shard of so many. */
   reader(shard: number, of: number): RowReader {
     return {
-      read: (ends, most, signal) =>
-        new Promise((resolve, reject) => {
-          if (signal.aborted) return reject(signal.reason)
-          const abort = (): void => reject(signal.reason)
-          signal.addEventListener('abort', abort, { once: true })
-          const settle = (rows: Promise<ColumnSet>): void => {
-            rows.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-          }
+      read: async (ends, most, signal) => {
+        signal.throwIfAborted()
+        const rows = new Promise<ColumnSet>(settle => {
           this.#waiting.push({ shard, of, ends, most, signal, settle })
           // the answer to one fetch wakes the shards one after the other
           if (this.#waiting.length === 1) setImmediate(() => this.#send())
-        }),
+        })
+        return orAbort(rows, signal)
+      },
     }
   }
 

@@ -1,7 +1,8 @@
 import type { FlowRun } from './flow'
 import type { LaneEnd } from './lane'
+import type { LaneBuffer } from './lane_buffer'
 import { partitionKey } from './origin'
-import type { PartitionSurvey, Session } from './plugin'
+import type { LaneReader, PartitionSurvey, Session } from './plugin'
 import { anySignal, retrying } from './retry'
 
 const EVERY_MS = 100
@@ -36,4 +37,14 @@ export async function allRead(flow: FlowRun, session: Session): Promise<LaneEnd>
   } finally {
     release()
   }
+}
+
+/** Where the run ends with its input: marks the buffer as ended once all that was there has been read. */
+export async function watchEnd(flow: FlowRun, reader: LaneReader, buffer: LaneBuffer, signal: AbortSignal): Promise<void> {
+  const stopAt = await flow.whenInputIsComplete(signal)
+  if (!stopAt) return
+  const ends = await retrying(flow.retryContext('read', signal), () => reader.ends(signal))
+  const behind = (): boolean => [...ends].some(([key, end]) => (buffer.reads().get(key) ?? 0) < end)
+  while (behind() && !buffer.ended) await buffer.changed(signal, 100)
+  buffer.end()
 }

@@ -1,5 +1,6 @@
-import { isWhole } from './all_read'
+import { isWhole, watchEnd } from './all_read'
 import { ConnectError } from './errors'
+import { bindToFirstBlock } from './first_block'
 import type { FlowRun } from './flow'
 import { measureLag } from './lag'
 import { type Cut, LaneBuffer } from './lane_buffer'
@@ -16,8 +17,10 @@ import { anySignal, retrying } from './retry'
 import { newIncarnation } from './token'
 import { watchIdle } from './views/idle'
 
-/** Control records after the last rows get into the position after so long, where other workers look at it. */
+/** Ranges without rows (control records, closings of other shards) get into the position after so long, where other workers look at it. */
 const QUIET_MS = 500
+/** The same where nobody waits for it: a restart need not read them again, and tools that look at the group see no lag. */
+const QUIET_ALONE_MS = 30_000
 
 /** Why a lane ended without an error. */
 export type LaneEnd = 'done' | 'stopped' | 'over'
@@ -41,6 +44,8 @@ export class LaneRun {
   #epoch = 0
   /** Batches cut and not yet settled, by their memory. */
   readonly #underWay = new Map<BatchMemory, Cut>()
+  /** The batch that was last begun to be prepared. Never rejects. */
+  #preparing: Promise<unknown> = Promise.resolve()
 
   constructor(
     readonly flow: FlowRun,
@@ -119,9 +124,8 @@ export class LaneRun {
     return this.cutNow()
   }
 
-  async cutNow(): Promise<Ready> {
-    const cut = this.buffer.cut(this.flow.flush.rows)
-    return this.ready(cut)
+  cutNow(): Promise<Ready> {
+    return this.ready(this.buffer.cut(this.flow.flush.rows))
   }
 
   /** True while nothing that was read waits or is under way. */
@@ -141,7 +145,13 @@ export class LaneRun {
     for (const lease of cut.leases) lease.release()
   }
 
-  async ready(cut: Cut): Promise<Ready> {
+  ready(cut: Cut): Promise<Ready> {
+    const ready = this.#prepare(cut)
+    this.#preparing = ready.catch(() => {})
+    return ready
+  }
+
+  async #prepare(cut: Cut): Promise<Ready> {
     const memory = this.flow.memories.take()
     this.#underWay.set(memory, cut)
     const prepared = await prepare(this.flow, cut, this.reader.lane, this.watermarks, memory, this.signal)
@@ -160,8 +170,12 @@ export class LaneRun {
     if (snapshot) await this.state?.store(snapshot, this.signal)
   }
 
-  /** The lane is over, whatever was under way. */
-  close(): void {
+  /**
+   * The lane is over, whatever was under way. A batch that is being prepared is waited for: the transforms belong to the flow, and
+   * the lane's next session would find its rows in the state that it has just restored.
+   */
+  async close(): Promise<void> {
+    await this.#preparing
     for (const _ of this.#underWay) this.flow.memories.abandon()
     this.#underWay.clear()
   }
@@ -209,7 +223,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
     else if ([...from].some(([key, offset]) => begun.get(key) !== offset)) {
       throw new ConnectError('P007_RESULT_UNKNOWN', 'the position moved while the schema was being learnt')
     }
-    const buffer = new LaneBuffer(reader.partitions, from, flow.clock, isWhole(session) ? null : QUIET_MS)
+    const buffer = new LaneBuffer(reader.partitions, from, flow.clock, isWhole(session) ? QUIET_ALONE_MS : QUIET_MS)
     for (const chunk of read) {
       buffer.add(chunk)
       flow.report.read(chunk)
@@ -237,7 +251,7 @@ export async function runLane(flow: FlowRun, session: Session, reader: LaneReade
       // a lane that failed says how far it had read, one that goes on later or elsewhere only what came of it
       const goesOn = aside === null && (flow.drain.aborted || session.over.aborted)
       if (goesOn && !buffer.holdsBefore(next)) flow.report.leftUnsettled(lane.unsettled)
-      lane.close()
+      await lane.close()
       buffer.close()
     }
     if (flow.drain.aborted) return 'stopped'
@@ -345,54 +359,4 @@ async function fill(
     }
     if (wanted.size === 0 && paused.length > 0) reader.resume(paused.splice(0))
   }
-}
-
-/** Where the run ends with its input: marks the buffer as ended once all that was there has been read. */
-async function watchEnd(flow: FlowRun, reader: LaneReader, buffer: LaneBuffer, signal: AbortSignal): Promise<void> {
-  const stopAt = await flow.whenInputIsComplete(signal)
-  if (!stopAt) return
-  const ends = await retrying(flow.retryContext('read', signal), () => reader.ends(signal))
-  const behind = (): boolean => [...ends].some(([key, end]) => (buffer.reads().get(key) ?? 0) < end)
-  while (behind() && !buffer.ended) await buffer.changed(signal, 100)
-  buffer.end()
-}
-
-/**
- * A schema that nobody registered or declared is taken from the first records; then transforms and sink are bound to it. Returns
- * what was read meanwhile (the reader goes on from there), or null if the input ended before its first record.
- */
-async function bindToFirstBlock(
-  flow: FlowRun,
-  reader: LaneReader,
-  next: ReadonlyMap<string, number>,
-  signal: AbortSignal,
-): Promise<readonly Chunk[] | null> {
-  const enough = new AbortController()
-  const either = anySignal(signal, flow.drain, flow.boundSignal, enough.signal)
-  const buffer = new LaneBuffer(reader.partitions, next, flow.clock)
-  const chunks: Chunk[] = []
-  const watching = watchEnd(flow, reader, buffer, either.signal).then(
-    () => buffer.ended && enough.abort(),
-    () => {},
-  )
-  try {
-    while (!flow.bound) {
-      const read = await reader.poll(either.signal)
-      if (read === null) break
-      for (const chunk of read) {
-        buffer.add(chunk)
-        chunks.push(chunk)
-      }
-      const block = chunks.find(c => c.block !== null && c.block.count > 0)?.block
-      if (block) await flow.bindTo(block, signal)
-    }
-  } catch (error) {
-    signal.throwIfAborted()
-    if (!either.signal.aborted) throw error
-  } finally {
-    enough.abort()
-    either.release()
-    await watching
-  }
-  return flow.bound ? chunks : null
 }

@@ -46,8 +46,8 @@ export class LaneBuffer {
   #wake: (() => void)[] = []
 
   /**
-   * `quiet`: ranges without rows (control records) are due by themselves after so many milliseconds, so that other workers see
-   * in the position that nothing is left; null: they wait for rows.
+   * `quiet`: ranges without rows (control records) are due by themselves after so many milliseconds, so that the position shows
+   * that nothing is left; null: they wait for rows.
    */
   constructor(
     partitions: readonly TopicPartition[],
@@ -108,10 +108,17 @@ export class LaneBuffer {
       })
     }
     partition.read = chunk.next
+    this.#uncutSince ??= this.#clock.monotonic()
+    const last = partition.chunks.at(-1)
+    if (last && isBare(last) && isBare(chunk)) {
+      // as one: a partition may bring nothing else for weeks, and nothing here would bound their number
+      partition.chunks[partition.chunks.length - 1] = { ...last, next: chunk.next }
+      this.#notify()
+      return
+    }
     partition.chunks.push(chunk)
     this.#rows += rowsOf(chunk)
     this.#bytes += chunk.bytes
-    this.#uncutSince ??= this.#clock.monotonic()
     if (rowsOf(chunk) > 0) this.#since ??= this.#clock.monotonic()
     this.#urgent ||= chunk.urgent ?? false
     this.#notify()
@@ -278,6 +285,9 @@ export class LaneBuffer {
 
 /** A damaged stretch counts as one row: it must be settled like a record. */
 const rowsOf = (chunk: Chunk): number => (chunk.block?.count ?? 0) + (chunk.damaged ? 1 : 0)
+
+/** A stretch of offsets and nothing else: no records, no bytes to be given back. */
+const isBare = (chunk: Chunk): boolean => chunk.block === null && !chunk.damaged && !chunk.lease
 
 /** Offset up to which about `rows` rows lie (at least one chunk's first row). */
 function lastOffsetWithin(chunks: readonly Chunk[], rows: number): number {

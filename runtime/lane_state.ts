@@ -3,7 +3,7 @@ import type { FlowRun } from './flow'
 import type { Cut, LaneBuffer } from './lane_buffer'
 import type { LaneReader } from './plugin'
 import { retrying } from './retry'
-import { packSnapshot, type Snapshot, unpackSnapshot } from './state'
+import { packSnapshot, unpackSnapshot } from './state'
 
 /** A crash loses at most so much learning time; it is read again, in the log's order, before the lane goes on. */
 const SNAPSHOT_EVERY_MS = 300_000
@@ -30,23 +30,28 @@ export class LaneState {
    * too: what is learnt from there until the first snapshot is due would otherwise go with a crash.
    */
   async restore(next: ReadonlyMap<string, number>, signal: AbortSignal): Promise<ReadonlyMap<string, number> | null> {
-    const { states, spec, emit, hooks } = this.#flow
+    const { states, spec, hooks } = this.#flow
     const stored = await retrying(this.#flow.retryContext('read', signal), () => states.read(spec.name, this.#lane, signal))
-    const bytes = hooks.forget ? null : stored
-    const snapshot = bytes && unpackSnapshot(bytes)
-    const fits = snapshot !== null && reaches(snapshot, next)
-    const restored = this.#flow.stateful.map(
-      ({ transform }, i) => transform.restore?.(this.#lane, fits ? (snapshot.states[i] ?? null) : null) ?? false,
-    )
-    if (fits && restored.every(Boolean)) return snapshot.positions
+    if (stored && !hooks.forget) {
+      const restored = this.#restored(stored, next)
+      if (typeof restored !== 'string') return restored
+      this.#flow.emit('state_dropped', { lane: this.#lane, reason: restored })
+    }
     for (const { transform } of this.#flow.stateful) transform.restore?.(this.#lane, null)
-    if (bytes)
-      emit('lane_recovered', {
-        lane: this.#lane,
-        what: 'the stored state does not fit this position or configuration; it starts anew',
-      })
     await this.store(this.#pack(next), signal)
     return null
+  }
+
+  /** The positions of a snapshot that the transforms have taken, or why they could not. */
+  #restored(stored: Buffer, next: ReadonlyMap<string, number>): ReadonlyMap<string, number> | string {
+    const snapshot = unpackSnapshot(stored)
+    if (!snapshot) return 'another version wrote it'
+    const { positions, states } = snapshot
+    if (positions.size !== next.size || [...next.keys()].some(key => !positions.has(key))) return 'it is one of other partitions'
+    const ahead = [...next].find(([key, offset]) => (positions.get(key) ?? 0) > offset)
+    if (ahead) return `it knows ${ahead[0]} up to ${positions.get(ahead[0])}, and the position is ${ahead[1]}`
+    const restored = this.#flow.stateful.map(({ transform }, i) => transform.restore?.(this.#lane, states[i] ?? null) ?? false)
+    return restored.every(Boolean) ? positions : 'it was made with another configuration'
   }
 
   /** A snapshot of the states as they are now, which is after everything before `positions`; null if none is due. */
@@ -74,10 +79,6 @@ export class LaneState {
     return this.#flow.clock.monotonic() - this.#takenAt >= (this.#flow.hooks.snapshotEvery ?? SNAPSHOT_EVERY_MS)
   }
 }
-
-/** The snapshot knows exactly these partitions and is at or before the position in each. */
-const reaches = ({ positions }: Snapshot, next: ReadonlyMap<string, number>): boolean =>
-  positions.size === next.size && [...next].every(([key, offset]) => (positions.get(key) ?? Number.POSITIVE_INFINITY) <= offset)
 
 /** Lets everything up to `next` pass the transforms, in bounded pieces, and forgets what comes out. */
 export async function relearn(

@@ -35,6 +35,12 @@ export class MemoryWorld {
   generation = 0
   /** Asked at each commit: which of the positions get through; all if it gives null. */
   tear: (positions: readonly Position[]) => readonly Position[] | null = () => null
+  /** Time of the record at an offset. */
+  timestamp: (offset: number) => number = () => -1
+  /** Awaited before each write, and by the transform `gate` for each batch. */
+  beforeWrite: (signal: AbortSignal) => Promise<void> = async () => {}
+  gate: () => Promise<void> = async () => {}
+  session = new AbortController()
   partitions: readonly TopicPartition[]
 
   constructor(
@@ -44,6 +50,10 @@ export class MemoryWorld {
   ) {
     this.partitions = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
     for (const p of this.partitions) this.log.set(partitionKey(p), [])
+  }
+
+  endSession(): void {
+    this.session.abort(new ConnectError('P005_SESSION_OVER', 'the group was rebalanced'))
   }
 }
 
@@ -113,7 +123,7 @@ class MemoryLane implements LaneReader {
       headersStart: zero,
       headersEnd: zero,
       offset: Float64Array.from(ids, (_, i) => from + i),
-      timestamp: new Float64Array(ids.length).fill(-1),
+      timestamp: Float64Array.from(ids, (_, i) => this.world.timestamp(from + i)),
     }
   }
   pause(partitions: readonly TopicPartition[]): void {
@@ -145,9 +155,10 @@ class MemorySource implements Source {
     const lanes = Array.from({ length: world.lanes }, (_, lane) => lane).filter(l =>
       world.partitions.some(p => p.partition % world.lanes === l),
     )
+    world.session = new AbortController()
     return {
       id: `memory-${++world.generation}`,
-      over: new AbortController().signal,
+      over: world.session.signal,
       lanes: lanes.map(
         l =>
           new MemoryLane(
@@ -169,7 +180,8 @@ class MemorySink implements Sink {
     const { world } = this
     return {
       delivery: 'token',
-      async write(batch: Batch, { token }: TokenWrite): Promise<WriteResult> {
+      async write(batch: Batch, { token, signal }: TokenWrite): Promise<WriteResult> {
+        await world.beforeWrite(signal)
         if (world.tokens.has(token)) return { written: 0, failed: [] }
         world.tokens.add(token)
         const ids = batch.columns[0] as I64Column
@@ -220,8 +232,21 @@ class RunningSum implements Transform {
     return Buffer.from(JSON.stringify([...(this.#sums.get(lane) ?? [])]))
   }
   restore(lane: number, bytes: Buffer | null): boolean {
+    if (bytes?.toString() === 'other') return false
     this.#sums.set(lane, new Map(bytes ? (JSON.parse(bytes.toString()) as [string, number][]) : []))
     return true
+  }
+}
+
+/** Gives what it is given, as late as the world wants. */
+class Gate implements Transform {
+  constructor(readonly world: MemoryWorld) {}
+  bind(schema: Schema): Schema {
+    return schema
+  }
+  async apply(batch: Batch): Promise<Batch> {
+    await this.world.gate()
+    return batch
   }
 }
 
@@ -261,6 +286,13 @@ export function memoryPlugins(world: MemoryWorld, step: () => number): readonly 
       config: z.strictObject({}),
       capabilities: { stateful: true },
       create: () => new RunningSum(),
+    }),
+    defineTransform({
+      ...common,
+      name: 'gate',
+      config: z.strictObject({}),
+      capabilities: { stateful: false },
+      create: () => new Gate(world),
     }),
     defineFormat({
       ...common,

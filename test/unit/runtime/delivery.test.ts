@@ -1,11 +1,11 @@
 import fc from 'fast-check'
-import { systemClock } from '../../../runtime/clock'
-import { silent } from '../../../runtime/events'
+import { type Clock, systemClock } from '../../../runtime/clock'
+import { createEmitter, type Emitter, silent } from '../../../runtime/events'
 import type { Point } from '../../../runtime/hooks'
 import { createRegistry } from '../../../runtime/registry'
 import type { PipelineSpec } from '../../../runtime/spec'
-import { packSnapshot, type StateStore } from '../../../runtime/state'
-import { Worker } from '../../../runtime/worker'
+import { packSnapshot, type StateStore, unpackSnapshot } from '../../../runtime/state'
+import { Worker, type WorkerResult } from '../../../runtime/worker'
 import { Crash, MemoryWorld, memoryPlugins } from '../../support/memory'
 
 const POINTS: readonly Point[] = ['cut', 'pending', 'acked', 'advanced', 'replay']
@@ -52,10 +52,18 @@ interface More {
   readonly token?: (t: string) => string
   readonly transforms?: readonly string[]
   readonly states?: StateStore
+  readonly clock?: Clock
+  readonly events?: Emitter
 }
 
 /** One life of a worker: runs until caught up, or to its planned crash. Returns true if it caught up. */
-async function life(world: MemoryWorld, { crash, tear }: Plan, step: () => number, more: More = {}): Promise<boolean> {
+async function life(world: MemoryWorld, plan: Plan, step: () => number, more: More = {}): Promise<boolean> {
+  const { error } = (await lived(world, plan, step, more)).flows[0]
+  if (error && !(error.cause instanceof Crash)) throw error
+  return error === null
+}
+
+function lived(world: MemoryWorld, { crash, tear }: Plan, step: () => number, more: More): Promise<WorkerResult> {
   let visits = 0
   let commits = 0
   world.tear = positions => {
@@ -66,8 +74,8 @@ async function life(world: MemoryWorld, { crash, tear }: Plan, step: () => numbe
     pipelines: [pipeline(world.lanes, more.transforms)],
     ...(more.states ? { states: () => more.states as StateStore } : {}),
     registry: createRegistry(memoryPlugins(world, step)),
-    events: silent,
-    clock: systemClock,
+    events: more.events ?? silent,
+    clock: more.clock ?? systemClock,
     dataDir: '.',
     untilCaughtUp: true,
     drain: new AbortController().signal,
@@ -80,10 +88,7 @@ async function life(world: MemoryWorld, { crash, tear }: Plan, step: () => numbe
       ...(more.token ? { token: more.token } : {}),
     },
   })
-  const { flows } = await worker.run()
-  const { error } = flows[0]
-  if (error && !(error.cause instanceof Crash)) throw error
-  return error === null
+  return worker.run()
 }
 
 const planOf = fc.record({
@@ -187,4 +192,78 @@ test('state follows the position: what a stateful transform gives is the same wh
     ),
     { numRuns: 100, seed: 11 },
   )
+})
+
+test('a batch that is still being prepared when its session ends is not learnt in the next one', async () => {
+  const world = new MemoryWorld('t', 1, 1)
+  fill(world, [40])
+  let prepared = 0
+  let written = 0
+  world.beforeWrite = async signal => {
+    if (++written > 1) return
+    // the first batch is under way until the session ends
+    await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+    signal.throwIfAborted()
+  }
+  world.gate = async () => {
+    const turn = (): Promise<unknown> => new Promise(resolve => setImmediate(resolve))
+    if (++prepared !== 2) return void (await turn())
+    world.endSession()
+    // until the next session has learnt something, which it must not
+    for (let turns = 0; turns < 200 && world.rows.length === 0; turns++) await turn()
+  }
+  const stored = new Map<number, Buffer>()
+  const states: StateStore = {
+    read: async (_, lane) => stored.get(lane) ?? null,
+    write: async (_, lane, bytes) => void stored.set(lane, bytes),
+  }
+  expect(await life(world, { crash: null, tear: null }, () => 5, { transforms: ['gate', 'running_sum'], states })).toBe(true)
+  expect(world.generation).toBe(2)
+  expect(world.rows.map(r => r.extra)).toEqual(Array.from({ length: 40 }, (_, i) => (i * (i + 1)) / 2))
+})
+
+test('history has no latency: only what was stamped since the run began', async () => {
+  const NOW = 1_700_000_000_000
+  const stamped = async (timestamp: (offset: number) => number) => {
+    const world = new MemoryWorld('t', 1, 1)
+    fill(world, [40])
+    world.timestamp = timestamp
+    const clock = { ...systemClock, now: () => NOW }
+    const { flows, latency_ms } = await lived(world, { crash: null, tear: null }, () => 5, { clock })
+    expect(flows[0].counts).toMatchObject({ read: 40, written: 40 })
+    return latency_ms
+  }
+  expect(await stamped(offset => NOW - 1 - offset * 1_000)).toEqual({ p50: null, p99: null })
+  // a clock that cannot tell them apart: the new ones are as old as nothing
+  const { p50, p99 } = await stamped(offset => (offset % 2 === 0 ? NOW - 86_400_000 : NOW))
+  expect([Math.round(p50 ?? -1), Math.round(p99 ?? -1)]).toEqual([0, 0])
+})
+
+test.each([
+  [
+    'it knows t|0 up to 50, and the position is 0',
+    packSnapshot({ positions: new Map([['t|0', 50]]), states: [Buffer.from('[]')] }),
+  ],
+  ['it is one of other partitions', packSnapshot({ positions: new Map([['u|0', 0]]), states: [Buffer.from('[]')] })],
+  ['it was made with another configuration', packSnapshot({ positions: new Map([['t|0', 0]]), states: [Buffer.from('other')] })],
+  ['another version wrote it', Buffer.from('something')],
+])('state that cannot be used (%s) is told and learnt anew', async (reason, bytes) => {
+  const world = new MemoryWorld('t', 1, 1)
+  fill(world, [10])
+  const told: string[] = []
+  const events = createEmitter({
+    log: (level, event, _, data) => told.push(JSON.stringify([level, event, data])),
+    metric: () => {},
+  })
+  let stored = bytes
+  const states: StateStore = {
+    read: async () => stored,
+    write: async (_flow, _lane, written) => {
+      stored = written
+    },
+  }
+  expect(await life(world, { crash: null, tear: null }, () => 5, { transforms: ['running_sum'], states, events })).toBe(true)
+  expect(told).toContain(JSON.stringify(['warn', 'state_dropped', { pipeline: 'p', flow: 'f', lane: 0, reason }]))
+  expect(world.rows.map(r => r.extra)).toEqual(Array.from({ length: 10 }, (_, i) => (i * (i + 1)) / 2))
+  expect(unpackSnapshot(stored)?.positions).toEqual(new Map([['t|0', 10]]))
 })

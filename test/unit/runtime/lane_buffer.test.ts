@@ -167,6 +167,18 @@ describe('ranges without rows', () => {
     }
   })
 
+  test('take the room of one, however many there are', async () => {
+    const buffer = alone(null, () => 0)
+    buffer.add(chunk(0, 0, 3))
+    for (let i = 0; i < 1_000; i++) buffer.add({ ...chunk(0, 3 + i, 0, 1), bytes: 64 })
+    expect(buffer.bytes).toBe(3 + 64)
+    await buffer.room(100, flush, never, () => false)
+    buffer.add(chunk(0, 1_003, 2))
+    expect(buffer.cut(3)).toMatchObject({ ranges: [{ from: 0, to: 2 }], rows: 3 })
+    expect(buffer.cut(10)).toMatchObject({ ranges: [{ from: 3, to: 1_004 }], rows: 2 })
+    expect(buffer.bytes).toBe(0)
+  })
+
   test('are due at the end of the input where others look at the position', async () => {
     for (const quiet of [null, 500]) {
       const buffer = alone(quiet, () => 0)

@@ -28,7 +28,7 @@ export interface ViewCounts {
   readonly windows: number
   /** Windows revised after they were closed, those that were final included. */
   readonly revisions: number
-  /** Records that came too late to count. */
+  /** Records of the table that came too late to count, whether or not the view's `where` would take them; each once in a run. */
   readonly late: number
   /** Final windows that were revised all the same. */
   readonly reopened: number

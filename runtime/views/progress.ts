@@ -1,4 +1,5 @@
 import type { Clock } from '../clock'
+import { type OffsetRange, partitionKey } from '../origin'
 
 /**
  * How far a table has come in event time, over all flows that write it.
@@ -13,6 +14,8 @@ export class TableProgress {
   readonly #clock: Clock
   readonly #flows = new Map<string, FlowState>()
   readonly #listeners = new Set<TableListener>()
+  /** Highest offset whose rows were told to be late or not, by flow and partition. */
+  readonly #judged = new Map<string, number>()
   #watermark: number | null = null
   #idleSince: { readonly at: number; readonly watermark: number } | null = null
   #started = false
@@ -71,7 +74,7 @@ export class TableProgress {
     }
   }
 
-  /** What a flow tells; undefined for a flow that does not write this table. */
+  /** What a flow tells that writes the table. */
   of(flow: string): FlowProgress {
     const state = (): FlowState => this.#flows.get(flow) ?? NEW
     const change = (changes: Partial<FlowState>): void => {
@@ -93,8 +96,8 @@ export class TableProgress {
         this.#started = true
         change({ marks: new Map([...state().marks, ...watermarks]) })
       },
-      settled: ({ watermarks, earliest, behind }) => {
-        written(earliest, behind)
+      settled: ({ watermarks, earliest, behind, ranges }) => {
+        written(earliest, this.#isNew(flow, ranges) ? behind : null)
         change({ marks: new Map([...state().marks, ...watermarks]) })
       },
       idle: (partition, idle) => {
@@ -120,6 +123,14 @@ export class TableProgress {
         if (state().phase !== 'done') change({ phase: well ? 'done' : 'failed' })
       },
     }
+  }
+
+  /** False for a batch that is sent again, with exactly the same ranges, because a session ended before its position moved. */
+  #isNew(flow: string, ranges: readonly OffsetRange[]): boolean {
+    const judged = ranges.map(r => [`${flow}|${partitionKey(r)}`, r.to] as const)
+    const isNew = judged.some(([key, to]) => to > (this.#judged.get(key) ?? -1))
+    if (isNew) for (const [key, to] of judged) this.#judged.set(key, to)
+    return isNew
   }
 
   #raise(to: number): void {
@@ -171,7 +182,7 @@ export interface TableListener {
   changed(): void
   /**
    * Rows were written: the earliest of their event times (-Infinity: not known), and how far each lay behind (see
-   * `TokenWrite.behind`).
+   * `TokenWrite.behind`; null: not known, or told before).
    */
   written(earliest: number | null, behind: Float64Array | null): void
 }
@@ -191,6 +202,7 @@ export interface FlowProgress {
     readonly watermarks: ReadonlyMap<string, number>
     readonly earliest: number | null
     readonly behind: Float64Array | null
+    readonly ranges: readonly OffsetRange[]
   }): void
   idle(partition: string, idle: boolean): void
   /** All partitions that the session lacks. */

@@ -110,7 +110,8 @@ async function mismatch({ shape, steps }: Scenario): Promise<string | null> {
       if (again !== 'no') await sink.lane.write(batch, { ...write, resend: again === 'resend' })
       marks.set(key, truth.marks.get(partition) ?? 0)
       now.flow.idle(key, false)
-      now.flow.settled({ watermarks: new Map(marks), earliest: Math.min(...values.map(v => v.ts)), behind })
+      const { ranges } = batch.origin
+      now.flow.settled({ watermarks: new Map(marks), earliest: Math.min(...values.map(v => v.ts)), behind, ranges })
       if (!restart) continue
       now.flow.ended(false)
       await now.ended

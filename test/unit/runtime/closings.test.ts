@@ -80,11 +80,11 @@ describe('partitions that another worker holds', () => {
     // its position is older than what was said before: nothing goes back
     a.elsewhere(new Map([['t|1', other(90)]]))
     expect(table.watermark()).toBe(100)
-    a.settled({ watermarks: new Map([['t|0', 200]]), earliest: 200, behind: null })
+    a.settled({ watermarks: new Map([['t|0', 200]]), earliest: 200, behind: null, ranges: [] })
     a.elsewhere(new Map([['t|1', other(90, true)]]))
     expect(table.watermark()).toBe(200)
     a.elsewhere(new Map([['t|1', other(null)]]))
-    a.settled({ watermarks: new Map([['t|0', 300]]), earliest: 300, behind: null })
+    a.settled({ watermarks: new Map([['t|0', 300]]), earliest: 300, behind: null, ranges: [] })
     expect(table.watermark()).toBe(200)
   })
 

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { systemClock } from '../../../runtime/clock'
 import { silent } from '../../../runtime/events'
+import type { OffsetRange } from '../../../runtime/origin'
 import type { ColumnSet } from '../../../runtime/store'
-import type { WindowStore } from '../../../runtime/views/contracts'
+import type { ClosingLog, WindowStore } from '../../../runtime/views/contracts'
 import { openFileLog } from '../../../runtime/views/file_log'
 import { Finaliser } from '../../../runtime/views/finaliser'
 import { closingsInOrder, endAtOrBefore, windowEnds } from '../../../runtime/views/plan'
@@ -59,7 +60,7 @@ describe('the watermark of a table', () => {
     b.joined(['u|0'], true)
     b.lane(new Map([['u|0', 70]]))
     expect(table.watermark()).toBe(50)
-    b.settled({ watermarks: new Map([['u|0', 90]]), earliest: 80, behind: null })
+    b.settled({ watermarks: new Map([['u|0', 90]]), earliest: 80, behind: null, ranges: [] })
     a.idle('t|1', true)
     expect(table.watermark()).toBe(90)
     a.idle('t|1', false)
@@ -97,6 +98,22 @@ describe('the watermark of a table', () => {
   })
 })
 
+test('how late rows are is told once, also where a batch is sent again', () => {
+  const table = new TableProgress(['a', 'b'], systemClock)
+  const told: (readonly number[] | null)[] = []
+  table.listen({ changed: () => {}, written: (_, behind) => told.push(behind && [...behind]) })
+  const settled = (flow: string, late: number, ...ranges: readonly OffsetRange[]) =>
+    table.of(flow).settled({ watermarks: new Map(), earliest: null, behind: Float64Array.of(late), ranges })
+  const first = { topic: 't', partition: 0, from: 0, to: 9 }
+  const second = { topic: 't', partition: 1, from: 0, to: 3 }
+  settled('a', 1, first, second)
+  settled('a', 2, first, second)
+  settled('b', 3, first)
+  settled('a', 4, { ...second, from: 4, to: 4 })
+  settled('a', 5, first)
+  expect(told).toEqual([[1], null, [3], [4], null])
+})
+
 describe('with a log on disk', () => {
   let dataDir: string
   beforeEach(() => {
@@ -121,6 +138,37 @@ describe('with a log on disk', () => {
     ])
     await again.close()
     expect(readFileSync(file, 'utf8')).not.toContain('"close",3')
+  })
+
+  test('old closings are read from it again, those of an earlier process too', async () => {
+    const all = Array.from({ length: 45_003 }, (_, i) => ({ view: 'v', kind: 'close' as const, watermark: i, windowEnds: [i] }))
+    const log = await open()
+    for (let i = 0; i < all.length; i += 7_001) {
+      await log.append(all.slice(i, i + 7_001))
+      await log.announce([i])
+    }
+    const look = async (one: ClosingLog): Promise<void> => {
+      expect(one.end).toBe(all.length)
+      expect(one.reached).toEqual({ closed: 45_002, final: Number.NEGATIVE_INFINITY, watermark: 45_002, revising: [42_006] })
+      for (const from of [0, 999, 1_000, 13_337, 25_002, 34_999, 35_003, 44_990, 45_003]) {
+        const found = await one.read(from, 2_345)
+        expect(found.length).toBeGreaterThan(from < all.length ? 0 : -1)
+        expect(found).toEqual(all.slice(from, from + found.length).map((c, i) => ({ ...c, offset: from + i })))
+      }
+      let next = 0
+      for (;;) {
+        const found = await one.read(next, 1_000)
+        if (found.length === 0) break
+        expect(found[0].offset).toBe(next)
+        next += found.length
+      }
+      expect(next).toBe(all.length)
+    }
+    await look(log)
+    await log.close()
+    const again = await open()
+    await look(again)
+    await again.close()
   })
 
   /** Panes in memory: what is counted, and what was finalised of it. */
@@ -169,11 +217,13 @@ describe('with a log on disk', () => {
     })
     const running = finaliser.run(log)
     const a = progress.of('a')
+    let told = 0
     a.joined(['t|0'], true)
     a.lane(new Map())
     await act(async (at, watermark) => {
       panes.add(at)
-      a.settled({ watermarks: new Map([['t|0', watermark]]), earliest: at, behind: Float64Array.of(watermark - at) })
+      const ranges = [{ topic: 't', partition: 0, from: told, to: told++ }]
+      a.settled({ watermarks: new Map([['t|0', watermark]]), earliest: at, behind: Float64Array.of(watermark - at), ranges })
       const reached = endAtOrBefore(watermark, WINDOWS)
       while (
         !(await log.read(0, log.end)).some(c => c.windowEnds[0] === reached) &&

@@ -22,7 +22,8 @@ export const runResultSchema = z.strictObject({
     z.string(),
     z.strictObject({
       read: count(
-        'Records read from the source. Those that a stop or a rebalance leaves unsettled are read again and counted then.',
+        'Records read from the source; of a view, the rows of windows that closed, each once. Those that a stop or a rebalance leaves ' +
+          'unsettled are read again and counted then.',
       ),
       written: count('Records written to the sink.'),
       filtered: count('Records left out by filters.'),
@@ -36,7 +37,7 @@ export const runResultSchema = z.strictObject({
     z.strictObject({
       windows: count('Windows closed, over all keys.'),
       revisions: count('Windows revised after they were closed, once for each time.'),
-      late: count('Records that came too late to count.'),
+      late: count("Records of the table that came too late to count, whether or not the view's `where` would take them."),
       reopened: count('Revisions of windows that were final.'),
       error,
     }),
@@ -51,7 +52,9 @@ export const runResultSchema = z.strictObject({
     .describe('Anomaly records written by flows that score.'),
   latency_ms: z
     .strictObject({ p50: z.number().nullable(), p99: z.number().nullable() })
-    .describe("From a record's own timestamp to its durable write; null: no record had one."),
+    .describe(
+      "From a record's own timestamp to its durable write, of records stamped since the run began; null: there were none.",
+    ),
   services: z
     .record(z.string(), z.strictObject({ address: z.string() }))
     .describe('Embedded services that were used, by their addresses.'),
@@ -64,10 +67,10 @@ export const runResult = (
   addresses: Readonly<Record<string, string | undefined>>,
 ): RunResult => ({
   flows: Object.fromEntries(
-    flows.map(f => [name(flows, f, f.flow), { ...f.counts, ...(f.error ? { error: f.error.code } : {}) }]),
+    flows.map(f => [nameIn(flows, f, f.flow), { ...f.counts, ...(f.error ? { error: f.error.code } : {}) }]),
   ),
   views: Object.fromEntries(
-    views.map(v => [name(flows, v, v.view), { ...v.counts, ...(v.error ? { error: v.error.code } : {}) }]),
+    views.map(v => [nameIn(flows, v, v.view), { ...v.counts, ...(v.error ? { error: v.error.code } : {}) }]),
   ),
   anomalies: anomaliesOf(flows),
   latency_ms,
@@ -75,7 +78,7 @@ export const runResult = (
 })
 
 /** Flows, views and detectors' views of several pipelines may have the same names. */
-const name = (flows: WorkerResult['flows'], { pipeline }: { readonly pipeline: string }, short: string): string =>
+export const nameIn = (flows: WorkerResult['flows'], { pipeline }: { readonly pipeline: string }, short: string): string =>
   flows.some(f => f.pipeline !== pipeline) ? `${pipeline}/${short}` : short
 
 /** One line for a person; null: no flow looks for anomalies, or none were found. */
@@ -88,7 +91,7 @@ export function anomalyLine(result: WorkerResult): string | null {
 function anomaliesOf(flows: WorkerResult['flows']): RunResult['anomalies'] {
   let all = NO_ANOMALIES
   const views: Record<string, Record<string, AnomalyCounts>> = {}
-  for (const { view, detector, counts } of flows.flatMap(f => f.anomalies.map(a => ({ ...a, view: name(flows, f, a.view) })))) {
+  for (const { view, detector, counts } of flows.flatMap(f => f.anomalies.map(a => ({ ...a, view: nameIn(flows, f, a.view) })))) {
     all = addAnomalies(all, counts)
     views[view] = { ...views[view], [detector]: addAnomalies(views[view]?.[detector] ?? NO_ANOMALIES, counts) }
   }

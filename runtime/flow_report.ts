@@ -43,9 +43,10 @@ export class FlowReport {
   }
 
   read(chunk: Chunk): void {
-    const records = (chunk.block?.count ?? 0) + (chunk.damaged ? 1 : 0)
-    this.#stats.read += records
-    if (records > 0) this.#flow.emit('records_read', { records, bytes: chunk.bytes })
+    const rows = (chunk.block?.count ?? 0) + (chunk.damaged ? 1 : 0)
+    const { repeated = 0, bytes } = chunk
+    this.#stats.read += rows - repeated
+    if (rows > 0) this.#flow.emit('records_read', { records: rows - repeated, repeated, bytes })
   }
 
   /** Records that a lane has read and leaves to whoever goes on: they are read again, and counted by the one who settles them. */
@@ -62,13 +63,9 @@ export class FlowReport {
     this.#stats.written += result.written
     this.#stats.filtered += filtered
     if (this.#flow.findsAnomalies) this.#anomalies(batch)
-    this.#flow.progress?.settled({ watermarks: prepared.after, earliest: prepared.earliest, behind: prepared.behind })
-    const now = this.#flow.clock.now()
-    // up to 64 rows spread over the batch: enough for a quantile, no cost a row
-    const step = Math.max(1, Math.floor(batch.length / 64))
-    const latencies_ms: number[] = []
-    for (let i = 0; i < batch.length; i += step)
-      if (batch.rows.timestamp[i] >= 0) latencies_ms.push(Math.max(0, now - batch.rows.timestamp[i]))
+    const { after: watermarks, earliest, behind } = prepared
+    this.#flow.progress?.settled({ watermarks, earliest, behind, ranges: batch.origin.ranges })
+    const latencies_ms = this.#latencies(batch)
     for (const ms of latencies_ms) this.#stats.latency.add(ms)
     this.#flow.emit('batch_written', {
       lane,
@@ -77,8 +74,20 @@ export class FlowReport {
       write_ms,
       latencies_ms,
     })
-    const marks = [...prepared.after.values()]
+    const marks = [...watermarks.values()]
     if (marks.length > 0) this.#flow.emit('watermark_moved', { watermark_ms: Math.min(...marks) })
+  }
+
+  /**
+   * Of up to 64 rows spread over the batch: enough for a quantile, no cost a row. What is older than the run is history: how long
+   * ago it was made says nothing of how long this flow took, which is what lag is for.
+   */
+  #latencies({ rows: { timestamp }, length }: Batch): readonly number[] {
+    const now = this.#flow.clock.now()
+    const step = Math.max(1, Math.floor(length / 64))
+    const latencies: number[] = []
+    for (let i = 0; i < length; i += step) if (timestamp[i] >= this.#stats.since) latencies.push(Math.max(0, now - timestamp[i]))
+    return latencies
   }
 
   #anomalies(batch: Batch): void {

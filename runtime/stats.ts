@@ -2,7 +2,7 @@ import { addAnomalies, type DetectorAnomalies, NO_ANOMALIES } from './anomaly_co
 
 /** What one flow has done since it was started; printed by `run --json` and by the summary. */
 export interface FlowCounts {
-  /** Without what was read and left to whoever goes on. */
+  /** Without what was read and left to whoever goes on. Rows of windows count once, when their window closes: `Chunk.repeated`. */
   readonly read: number
   readonly written: number
   readonly filtered: number
@@ -43,6 +43,8 @@ export class LatencyHistogram {
 
 /** Counters of one flow. */
 export class FlowStats {
+  /** When the run began, milliseconds since 1970. */
+  readonly since: number
   readonly #anomalies = new Map<string, DetectorAnomalies>()
   read = 0
   written = 0
@@ -50,6 +52,10 @@ export class FlowStats {
   deadLettered = 0
   restarts = 0
   readonly latency = new LatencyHistogram()
+
+  constructor(since: number) {
+    this.since = since
+  }
 
   /** Anomaly records written, by view and detector. */
   get anomalies(): readonly DetectorAnomalies[] {

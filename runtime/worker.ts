@@ -2,7 +2,7 @@ import type { DetectorAnomalies } from './anomaly_counts'
 import { asConnectError, ConnectError } from './errors'
 import { type FlowEnd, type FlowParts, FlowRun } from './flow'
 import type { EngineHooks } from './hooks'
-import { anySignal, expectListeners, isRestartable } from './retry'
+import { anySignal, expectListeners, isRestartable, orAbort } from './retry'
 import type { FlowSpec, PipelineSpec } from './spec'
 import { createFlow, endpoints, type StageEnvironment, upstreamOf } from './stages'
 import { fileStates, type StateStore } from './state'
@@ -38,7 +38,7 @@ export interface FlowResult {
 export interface WorkerResult {
   readonly flows: readonly FlowResult[]
   readonly views: readonly ViewResult[]
-  /** Milliseconds from a record's own timestamp to its durable write; null if no record had one. */
+  /** Milliseconds from a record's own timestamp to its durable write; null if no record was stamped since the run began. */
   readonly latency_ms: { readonly p50: number | null; readonly p99: number | null }
 }
 
@@ -57,7 +57,9 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options
-    this.#flows = options.pipelines.flatMap(pipeline => pipeline.flows.map(spec => ({ pipeline, spec, stats: new FlowStats() })))
+    this.#flows = options.pipelines.flatMap(pipeline =>
+      pipeline.flows.map(spec => ({ pipeline, spec, stats: new FlowStats(options.clock.now()) })),
+    )
     const lanes = this.#flows.reduce((n, f) => n + f.spec.lanes, 0)
     expectListeners(lanes, options.drain, options.abort)
     this.#views = new Map(options.pipelines.map(p => [p, new PipelineViews(p, options)]))
@@ -199,15 +201,7 @@ export class Worker {
     const { registry } = this.#options
     const feeding: (Promise<unknown> | undefined)[] = upstreamOf(pipeline, spec, registry).map(f => this.#finished.get(f))
     feeding.push(this.#views.get(pipeline)?.readBy(endpoints(spec, registry).reads))
-    let release = (): void => {}
-    const aborted = new Promise<never>((_, reject) => {
-      const abort = (): void => reject(signal.reason)
-      if (signal.aborted) abort()
-      signal.addEventListener('abort', abort, { once: true })
-      release = () => signal.removeEventListener('abort', abort)
-    })
-    aborted.catch(() => {})
-    await Promise.race([Promise.all(feeding), aborted]).finally(release)
+    await orAbort(Promise.all(feeding), signal)
     return true
   }
 

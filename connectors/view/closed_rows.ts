@@ -97,8 +97,10 @@ export class ClosedRows {
     const kinds = new DictionaryColumn(KIND.type, false)
     kinds.reserve(count)
     let n = 0
+    let closed = 0
     for (const closing of closings) {
       const kind = kinds.idOf(closing.kind)
+      const before = n
       for (const end of closing.windowEnds) {
         const span = spanOf.get(end)
         for (let i = 0; span && i < span.count; i++, n++) {
@@ -108,6 +110,7 @@ export class ClosedRows {
           kinds.ids[n] = kind
         }
       }
+      if (closing.kind === 'close') closed += n - before
     }
     kinds.length = count
     return {
@@ -115,6 +118,7 @@ export class ClosedRows {
       from: closings[0].offset,
       next: closings[closings.length - 1].offset + 1,
       bytes: count * 16 * this.#schema.fields.length + 64,
+      repeated: count - closed,
       block: count === 0 ? null : this.#block([...set.columns.map(c => takeColumn(c, rows)), kinds], offset, timestamp),
     }
   }

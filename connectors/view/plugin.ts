@@ -20,6 +20,7 @@ export const viewConnector = defineSource<typeof viewSourceConfig, StoreConfig>(
     'Each time a window closes, is revised by late records, or becomes final, its rows are delivered: `window_start`, `window_end`, the ' +
     "view's keys and columns, `_rev` (grows with late records) and `_kind`: `close`, `revise` or `final`. The position is a place in the " +
     'log of closings of the view; reading a place again gives rows at least as new, and `_rev` tells which of two is. ' +
+    'A row is counted as read once, when its window closes; that it comes again as revised or final is the metric `records_repeated_total`. ' +
     "Where the pipeline has a Kafka connection the log is a topic of its own with a partition for each shard of the view's keys (as many " +
     'as the flow has `lanes` when it is made), and workers share the shards; else the log and the positions stand in the data folder of one worker.',
   config: viewSourceConfig,

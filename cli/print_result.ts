@@ -1,7 +1,7 @@
 import type { WorkerResult } from '../runtime/worker'
 import { errorPart, printEnvelope } from './envelope'
 import type { Io } from './io'
-import { anomalyLine, runResult } from './run_result'
+import { anomalyLine, nameIn, runResult } from './run_result'
 import type { RunningServices } from './services'
 
 /** What a run did: an envelope under --json, else a line for each flow and view on stderr. */
@@ -13,22 +13,23 @@ export async function printResult(
   scrub: (text: string) => string,
 ): Promise<void> {
   const failed = [...result.flows, ...result.views].filter(f => f.error)
-  const written = result.flows.reduce((n, f) => n + f.counts.written, 0)
+  // one after the other and not their sum: a record that passes several flows would count in each of them
+  const written = result.flows.map(f => `${nameIn(result.flows, f, f.flow)} ${f.counts.written}`).join(', ')
   const summary =
     failed.length === 0
-      ? `${result.flows.length} flow(s) ended well, ${written} records written`
+      ? `${result.flows.length} flow(s) ended well; records written: ${written}`
       : `${failed.length} of ${result.flows.length + result.views.length} flow(s) and view(s) failed`
   if (!options.json) {
     for (const f of result.flows) {
       const { read, written, filtered, dead_lettered, restarts } = f.counts
       await io.err(
-        `${f.flow}: read ${read}, written ${written}, filtered ${filtered}, dead-lettered ${dead_lettered}, restarts ${restarts}${f.error ? ` (failed: ${f.error.code})` : ''}\n`,
+        `${nameIn(result.flows, f, f.flow)}: read ${read}, written ${written}, filtered ${filtered}, dead-lettered ${dead_lettered}, restarts ${restarts}${f.error ? ` (failed: ${f.error.code})` : ''}\n`,
       )
     }
     for (const v of result.views) {
       const { windows, revisions, late, reopened } = v.counts
       await io.err(
-        `${v.view}: windows ${windows}, revisions ${revisions}, late ${late}, reopened ${reopened}${v.error ? ` (failed: ${v.error.code})` : ''}\n`,
+        `${nameIn(result.flows, v, v.view)}: windows ${windows}, revisions ${revisions}, late ${late}, reopened ${reopened}${v.error ? ` (failed: ${v.error.code})` : ''}\n`,
       )
     }
     const found = anomalyLine(result)

@@ -9,7 +9,7 @@ import { embeddedServices, refuseEmbedded, withAddresses } from '../embed'
 import { exitCodeOf } from '../exit_codes'
 import type { Io } from '../io'
 import { listen } from '../listen'
-import { plainLine } from '../live/lines'
+import { plainLines } from '../live/lines'
 import { liveTable } from '../live/table'
 import { formatWarning, loadFiles } from '../load'
 import { observe } from '../observe'
@@ -92,7 +92,16 @@ export async function run(files: readonly string[], options: RunOptions, termina
       events.emit('listening', { address: server.address })
       forget = await announceWorker(dataDir, { address: server.address, pipelines: pipelines.map(p => p.name) })
     }
-    if (!options.json && !table) report = setInterval(() => void io.err(`${plainLine(board.status())}\n`), REPORT_EVERY_MS)
+    if (!options.json && !table)
+      report = setInterval(
+        () =>
+          void io.err(
+            plainLines(board.status())
+              .map(l => `${l}\n`)
+              .join(''),
+          ),
+        REPORT_EVERY_MS,
+      )
     stop.limit(Math.max(...pipelines.map(p => p.shutdownTimeout)))
     const result = await worker.run()
     await table?.close()

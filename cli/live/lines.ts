@@ -134,7 +134,7 @@ const FLOW_COLUMNS: readonly Column<FlowStatus>[] = [
     width: 5,
     cell: f => span(f.latency_ms.p50),
   },
-  { title: 'p99', means: 'and 99 of 100 of them; large where history is read', width: 5, cell: f => span(f.latency_ms.p99) },
+  { title: 'p99', means: 'and 99 of 100 of them; records older than the run are left out', width: 5, cell: f => span(f.latency_ms.p99) },
   { title: 'written', means: 'records written since the start', width: 7, cell: f => count(f.written, 7) },
   { title: 'dead', means: 'records set aside as dead letters', width: 5, cell: f => figure(f.dead_lettered, 5, 'warn') },
 ]
@@ -242,13 +242,12 @@ export const LEGEND: readonly LegendBlock[] = [
 export const legendText = (): string =>
   LEGEND.map(({ of, columns }) => [`  ${of}`, ...columns.map(c => `    ${c.title.padEnd(11)}${c.means}`)].join('\n')).join('\n')
 
-/** One line for a log, where there is no terminal to draw on. */
-export function plainLine({ flows, pipelines }: Status): string {
-  const name = (f: FlowStatus): string => (pipelines.length > 1 ? `${f.pipeline}/${f.flow}` : f.flow)
-  const parts = flows.map(f => {
+/** A line for each flow, where there is no terminal to draw on. */
+export function plainLines({ flows, pipelines }: Status): readonly string[] {
+  return flows.map(f => {
+    const name = pipelines.length > 1 ? `${f.pipeline}/${f.flow}` : f.flow
     const at = f.state === 'running' ? `${rate(f.read_per_second)} rows/s, lag ${f.lag ?? '-'}` : f.state
     const done = f.progress ? ` (${progressText(f)})` : ''
-    return `${name(f)}: ${at}${done}, read ${f.read}, written ${f.written}, filtered ${f.filtered}, dead-lettered ${f.dead_lettered}`
+    return `${name}: ${at}${done}, read ${f.read}, written ${f.written}, filtered ${f.filtered}, dead-lettered ${f.dead_lettered}`
   })
-  return parts.join('; ')
 }

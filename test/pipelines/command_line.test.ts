@@ -119,7 +119,7 @@ describe('run', () => {
     const outcome = await command('run', endless('text', 'text'), '--until-caught-up', '--listen', 'off', ...data())
     expect(outcome).toMatchObject({ code: 0, stdout: '' })
     expect(outcome.stderr).toContain(`ingest: read ${COUNT}, written ${COUNT - 100}, filtered 100, dead-lettered 0, restarts 0\n`)
-    expect(outcome.stderr.trim().split('\n').at(-1)).toBe(`1 flow(s) ended well, ${COUNT - 100} records written`)
+    expect(outcome.stderr.trim().split('\n').at(-1)).toBe(`1 flow(s) ended well; records written: ingest ${COUNT - 100}`)
   })
 
   test('latency is that of records with a time of now', async () => {

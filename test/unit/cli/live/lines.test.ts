@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { LEGEND, legendText, plainLine, statusLines } from '../../../../cli/live/lines'
+import { LEGEND, legendText, plainLines, statusLines } from '../../../../cli/live/lines'
 import type { DetectorStatus, FlowStatus, ServiceStatus, Status, ViewStatus } from '../../../../runtime/status'
 
 /** The table of what runs, as people see it. */
@@ -224,14 +224,21 @@ test('a single pipeline without views: one table, names not indented', () => {
   ])
 })
 
-test('one line for a log', () => {
+test('a line for each flow, for a log', () => {
   const flows = [
     flow('shop', 'ingest', { read: 10, written: 8, filtered: 1, dead_lettered: 1, read_per_second: 5, lag: 2 }),
     flow('shop', 'load', { state: 'waiting', progress: { share: 0.5, records_left: 5, time_left_ms: 5 } }),
   ]
-  expect(plainLine(status({ flows }))).toBe(
-    'ingest: 5.0 rows/s, lag 2, read 10, written 8, filtered 1, dead-lettered 1; load: waiting (50%), read 0, written 0, filtered 0, dead-lettered 0',
-  )
+  const rest = 'written 0, filtered 0, dead-lettered 0'
+  expect(plainLines(status({ flows }))).toEqual([
+    'ingest: 5.0 rows/s, lag 2, read 10, written 8, filtered 1, dead-lettered 1',
+    `load: waiting (50%), read 0, ${rest}`,
+  ])
+  const of = [flow('shop', 'ingest', { state: 'starting' }), flow('load', 'ingest', { state: 'stopped' })]
+  expect(plainLines(status({ flows: of }))).toEqual([
+    `shop/ingest: starting, read 0, ${rest}`,
+    `load/ingest: stopped, read 0, ${rest}`,
+  ])
 })
 
 describe('the legend', () => {

@@ -33,7 +33,10 @@ export const sinkConfig = z.strictObject({
   timestamp: fields
     .columnName()
     .optional()
-    .describe('Column with the time of a record. Default: the time of the source record, else now.'),
+    .describe(
+      'Column with the time of a record. Default: the time of the source record, else now. A broker deletes by this time: where ' +
+        'history is written, the topic needs `config: {retention.ms: -1}` or what was just written is gone within minutes.',
+    ),
   headers: z.record(z.string().min(1), z.string()).prefault({}).describe('Headers of every record.'),
   compression: z
     .enum(Object.keys(CODEC_NUMBER) as [CodecName, ...CodecName[]])

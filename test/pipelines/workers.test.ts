@@ -46,7 +46,8 @@ flows:
     source: {type: view, view: ${name}_v}
     transforms:
       - {type: score, detectors: {${detectors}}, threshold: 2}
-    sink: {type: kafka, topic: {name: ${name}-anomalies}}
+    # anomalies are stamped with the ends of their windows, long ago, and a broker would delete them
+    sink: {type: kafka, topic: {name: ${name}-anomalies, config: {retention.ms: "-1"}}}
 views:
   ${name}_v: {from: ${name}, size: 10s, slide: 5s, keys: [device], columns: {n: count(), mean: avg(cpu)}, delay: 1s, lateness: 5s}
 `

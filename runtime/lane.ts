@@ -133,9 +133,9 @@ export class LaneRun {
     return this.buffer.rows === 0 && this.#underWay.size === 0
   }
 
-  /** Records that were read and are not settled. */
+  /** Records that were counted as read and are not settled. */
   get unsettled(): number {
-    return [...this.#underWay.values()].reduce((rows, cut) => rows + cut.rows, this.buffer.rows)
+    return [...this.#underWay.values()].reduce((rows, cut) => rows + cut.rows - cut.repeated, this.buffer.fresh)
   }
 
   /** Told by the delivery loops when a batch is durable. */

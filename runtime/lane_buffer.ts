@@ -12,6 +12,8 @@ export interface Cut {
   readonly blocks: readonly Block[]
   readonly damaged: readonly NonNullable<Chunk['damaged']>[]
   readonly rows: number
+  /** Those of them that were read before: `Chunk.repeated`. */
+  readonly repeated: number
   readonly bytes: number
   /** Of the chunks that were taken, each to be released once. */
   readonly leases: readonly Lease[]
@@ -71,6 +73,12 @@ export class LaneBuffer {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Rows that are here for the first time. */
+  get fresh(): number {
+    const all = this.#partitions.flatMap(p => p.chunks)
+    return all.reduce((rows, chunk) => rows + rowsOf(chunk) - (chunk.repeated ?? 0), 0)
   }
 
   /** True once the source has said that there will be no more. */
@@ -221,6 +229,7 @@ export class LaneBuffer {
     const damaged: NonNullable<Chunk['damaged']>[] = []
     const leases: Lease[] = []
     let rows = 0
+    let repeated = 0
     let bytes = 0
     for (const [p, to] of parts) {
       if (to < p.position) continue
@@ -236,6 +245,7 @@ export class LaneBuffer {
         if (taken.block) blocks.push(taken.block)
         if (taken.damaged) damaged.push(taken.damaged)
         rows += rowsOf(taken)
+        repeated += taken.repeated ?? 0
         bytes += taken.bytes
       }
       p.position = to + 1
@@ -246,7 +256,7 @@ export class LaneBuffer {
     this.#uncutSince = this.#partitions.some(p => p.chunks.length > 0) ? this.#clock.monotonic() : null
     this.#urgent &&= this.#rows > 0
     this.#notify()
-    return { ranges, blocks, damaged, rows, bytes, leases }
+    return { ranges, blocks, damaged, rows, repeated, bytes, leases }
   }
 
   /** Gives back what waits here; nothing may be added or cut afterwards. */
@@ -314,13 +324,23 @@ function splitChunk(chunk: Chunk, at: number): readonly [Chunk, Chunk] {
   if (block) while (row < block.count && block.offset[row] < at) row++
   const share = block && block.count > 0 ? row / block.count : 0
   const firstBytes = Math.round(chunk.bytes * share)
+  // which of the rows they are is the source's knowledge, so this is right for the sum of both
+  const repeated = chunk.repeated ?? 0
+  const firstRepeated = Math.round(repeated * share)
   return [
-    { ...chunk, next: at, block: block && row > 0 ? sliceBlock(block, 0, row) : null, bytes: firstBytes },
+    {
+      ...chunk,
+      next: at,
+      block: block && row > 0 ? sliceBlock(block, 0, row) : null,
+      bytes: firstBytes,
+      repeated: firstRepeated,
+    },
     {
       ...chunk,
       from: at,
       block: block && row < block.count ? sliceBlock(block, row, block.count) : null,
       bytes: chunk.bytes - firstBytes,
+      repeated: repeated - firstRepeated,
     },
   ]
 }

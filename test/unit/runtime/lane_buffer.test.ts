@@ -98,6 +98,21 @@ test('an exact cut takes the named ranges and nothing else', () => {
   expect(() => buffer.cutExactly([{ key: 't|0', from: 0, to: 6 }])).toThrow('cannot cut')
 })
 
+test('rows that come once more are counted apart, however they are cut', () => {
+  const buffer = start()
+  buffer.add({ ...chunk(0, 0, 9), repeated: 4 })
+  buffer.add(chunk(1, 0, 3))
+  expect([buffer.rows, buffer.fresh]).toEqual([12, 8])
+  let [rows, repeated] = [0, 0]
+  while (buffer.rows > 0) {
+    const cut = buffer.cut(4)
+    rows += cut.rows
+    repeated += cut.repeated
+    expect(buffer.fresh).toBe(8 - (rows - repeated))
+  }
+  expect([rows, repeated]).toEqual([12, 4])
+})
+
 test('a jump in the offsets is an error, not a gap', () => {
   const buffer = start()
   buffer.add(chunk(0, 0, 3))

@@ -134,7 +134,12 @@ const FLOW_COLUMNS: readonly Column<FlowStatus>[] = [
     width: 5,
     cell: f => span(f.latency_ms.p50),
   },
-  { title: 'p99', means: 'and 99 of 100 of them; records older than the run are left out', width: 5, cell: f => span(f.latency_ms.p99) },
+  {
+    title: 'p99',
+    means: 'and 99 of 100 of them; records older than the run are left out',
+    width: 5,
+    cell: f => span(f.latency_ms.p99),
+  },
   { title: 'written', means: 'records written since the start', width: 7, cell: f => count(f.written, 7) },
   { title: 'dead', means: 'records set aside as dead letters', width: 5, cell: f => figure(f.dead_lettered, 5, 'warn') },
 ]

@@ -28,6 +28,9 @@ export interface PipelineStatus {
  */
 export type FlowState = 'starting' | 'running' | 'waiting' | 'restarting' | 'finished' | 'stopped' | 'failed'
 
+/** A flow in one of these does nothing any more. */
+export const ENDED: readonly FlowState[] = ['finished', 'stopped', 'failed']
+
 export interface Problem {
   readonly code: string
   readonly message: string

@@ -41,7 +41,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     const answers = answersBy(asker)
     const source = await chooseSource(options, asker !== null, answers)
     const sample = await sampleOf(source, options, io)
-    const guess = wordOf(source.type === 'kafka' ? source.topic : source.type === 'generate' ? 'demo' : `${source.type}s`)
+    const guess = wordOf(subject(source))
     const name = await answers(options.name, '--name', {
       text: 'Name of the pipeline',
       standard: guess.replaceAll('_', '-'),
@@ -104,6 +104,19 @@ const whence = (source: ScaffoldSource): string => {
   if (source.type === 'kafka') return `the topic ${source.topic}`
   if (source.type === 'file') return source.path
   return source.type === 'host' ? 'readings of this machine' : 'generated rows'
+}
+
+/** What the records are about, as far as the source's name says. */
+function subject(source: ScaffoldSource): string {
+  if (source.type === 'kafka') return source.topic
+  if (source.type !== 'file') return source.type === 'host' ? 'readings' : 'demo'
+  // the last part of the path that is no pattern: `data/cpu/*.csv` is about cpu, `cpu.csv.gz` too
+  const part =
+    source.path
+      .split('/')
+      .filter(p => !/[*?$]|^\.*$/.test(p))
+      .at(-1) ?? 'files'
+  return part.replace(/\..*$/, '') || 'files'
 }
 
 interface Sample {

@@ -1,9 +1,10 @@
 import { ConnectError } from '../../runtime/errors'
+import { ENDED } from '../../runtime/status'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
 import { durationOption } from '../option_values'
-import { ask, type WorkerAddress, type WorkerOptions, workerAddresses } from '../worker_client'
+import { ask, fetchStatus, type WorkerAddress, type WorkerOptions, workerAddresses } from '../worker_client'
 
 export interface TapOptions extends WorkerOptions {
   readonly limit: string
@@ -25,7 +26,9 @@ export async function tap(place: string, options: TapOptions, io: Io): Promise<n
     const query = new URLSearchParams({ at: place, limit: options.limit, mask: options.mask ?? '' })
     const rows: string[] = []
     let count = 0
-    for await (const line of linesOf(workerAddresses(options, io), `/api/tap?${query}`, stop.signal)) {
+    const workers = workerAddresses(options, io)
+    await refuseSeveral(workers, place)
+    for await (const line of linesOf(workers, `/api/tap?${query}`, stop.signal)) {
       count++
       if (options.json) rows.push(line)
       else await io.out(`${line}\n`)
@@ -39,6 +42,18 @@ export async function tap(place: string, options: TapOptions, io: Io): Promise<n
     off()
     if (timer) clearTimeout(timer)
   }
+}
+
+/** A worker knows what its own flows are called; a name that stands for flows of several must not mean the one that answers first. */
+async function refuseSeveral(workers: readonly WorkerAddress[], place: string): Promise<void> {
+  if (workers.length < 2 || place.includes('/')) return
+  const [name] = place.split('.')
+  const answers = await Promise.allSettled(workers.map(worker => fetchStatus(worker)))
+  const flows = answers.flatMap(a => (a.status === 'fulfilled' ? a.value.flows : []))
+  const pipelines = new Set(flows.filter(f => f.flow === name && !ENDED.includes(f.state)).map(f => f.pipeline))
+  if (pipelines.size < 2) return
+  const hint = `give its pipeline: ${[...pipelines].map(pipeline => `${pipeline}/${place}`).join(', ')}`
+  throw new ConnectError('C019_USAGE', `several flows are called "${name}"`, { hint })
 }
 
 /** Of several workers the first that has the flow. */

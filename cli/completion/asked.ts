@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Command } from 'commander'
 import { parse } from 'yaml'
-import type { FlowState } from '../../runtime/status'
+import { ENDED } from '../../runtime/status'
 import { stageNames } from '../../runtime/tap'
 import type { Io } from '../io'
 import { fetchStatus, workerAddresses } from '../worker_client'
@@ -103,8 +103,6 @@ function topics({ flows = {} }: HalfFile): readonly string[] {
 }
 
 // ------------------------------------------------------------------------------------------------------------ what runs
-
-const ENDED: readonly FlowState[] = ['finished', 'stopped', 'failed']
 
 /** Somebody waits at the keyboard. */
 const PATIENCE_MS = 1_000

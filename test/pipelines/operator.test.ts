@@ -294,6 +294,31 @@ flows:
     expect((await command('tap', `${bench.unique('north')}/make.sink`, ...data())).stderr).toMatch(/has ended/)
   })
 
+  test('a name that stands for flows of two workers is refused, with both', async () => {
+    const name = bench.unique('beside')
+    const file = bench.file(
+      'beside.yaml',
+      `name: ${name}
+flows:
+  make:
+    source: {type: generate, rate: 5/s, fields: {id: {type: sequence}}}
+    sink: {type: stdout, limit: 1}
+`,
+    )
+    const beside = bench.startRun(file, where())
+    const running = async (): Promise<number> =>
+      (envelopeOf(await command('status', '--json', ...where())).result as { workers: readonly unknown[] }).workers.length
+    while ((await running()) < 2) if (beside.child.exitCode !== null) throw new Error((await beside.ended).stderr)
+    const refused = await command('tap', 'make.sink', ...where())
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining(`${name}/make.sink, ${bench.unique('live')}/make.sink`),
+    ])
+    expect(await rows(`${name}/make.source`, '--limit', '1')).toEqual([expect.objectContaining({ id: expect.any(Number) })])
+    beside.child.kill('SIGTERM')
+    expect((await beside.ended).code).toBe(0)
+  })
+
   test('a page of another name is refused: only this machine may look', async () => {
     const answer = await new Promise<number | undefined>((resolve, reject) => {
       get(`${at}/api/tap?at=ingest.sink`, { headers: { host: 'evil.example.com' } }, r => {

@@ -59,6 +59,17 @@ describe('files', () => {
     expect((await inProcess(['schema', at(out)])).out).toContain('cpu f64')
   })
 
+  test.each([
+    ['data/cpu/*.csv', 'cpu'],
+    ['/var/log/web.ndjson.gz', 'web'],
+    ['*.csv', 'files'],
+    ['./data/**/*', 'data'],
+  ])('%s is about %s', async (pattern, name) => {
+    const out = at(`${name}_named.yaml`)
+    expect((await init('--path', pattern, '--out', out)).code).toBe(0)
+    expect(readFileSync(out, 'utf8')).toContain(`name: ${name}\n`)
+  })
+
   test('names that are no words are left to be found', async () => {
     const out = at('odd.yaml')
     expect((await init('--path', folder.file('odd.csv', 'a b,c\n1,2\n'), '--out', out)).code).toBe(0)

@@ -85,11 +85,11 @@ function saslOptions(sasl: NonNullable<KafkaConnection['sasl']>): SASLOptions {
 }
 
 /**
- * kafkajs says at `error` what it then retries and at `info` what happens at every start; what fails for good reaches the engine
- * as an exception. So everything goes one level down and its `info` is our `debug`.
+ * kafkajs says at `error`, twice a second for as long as it takes, what it then retries; what it gives up reaches the engine as an
+ * exception, which is told once. Its `info` is what happens at every start. So both are details; its warnings nobody else tells.
  */
 const LEVEL: Readonly<Record<number, Level>> = {
-  [logLevel.ERROR]: 'warn',
+  [logLevel.ERROR]: 'debug',
   [logLevel.WARN]: 'info',
   [logLevel.INFO]: 'debug',
   [logLevel.DEBUG]: 'debug',

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { DEFAULT_LISTEN } from '../../cli/listen'
 import { type Bench, CONNECTIONS, type RunningConnect, runResult, start, startBench } from '../support/connect'
@@ -30,6 +30,36 @@ const createTopic = async (topic: string): Promise<void> => {
   await admin.disconnect()
 }
 
+test('a broker that is not there is told once, not at each try', async () => {
+  const gone = createServer().listen(0, '127.0.0.1')
+  await once(gone, 'listening')
+  const address = `127.0.0.1:${(gone.address() as AddressInfo).port}`
+  gone.close()
+  const file = bench.file(
+    'gone.yaml',
+    `name: gone
+connections: {kafka: {brokers: "${address}"}}
+flows:
+  f:
+    source: {type: kafka, topics: [t], value: json}
+    sink: {type: stdout}
+`,
+  )
+  const run = bench.startRun(file, JSON_LOG)
+  await run.says(/"service_unreachable"/)
+  run.child.kill('SIGTERM')
+  await run.ended
+  const warnings = eventsOf(run).filter(e => e.level === 'warn')
+  expect(warnings).toEqual([
+    expect.objectContaining({
+      event: 'service_unreachable',
+      code: 'E001_UNREACHABLE',
+      message: expect.stringContaining(address),
+      hint: expect.stringContaining('check the address'),
+    }),
+  ])
+})
+
 describe('a topic that does not exist', () => {
   const reader = (name: string, topics: readonly string[]): string =>
     bench.file(
@@ -58,7 +88,7 @@ flows:
     expect(named(run, 'service_unreachable')).toEqual([expect.objectContaining({ ...told, level: 'warn' })])
     expect(named(run, 'flow_failed')).toEqual([expect.objectContaining({ ...told, level: 'error' })])
     // nothing in the words of the client, which names no topic
-    expect(eventsOf(run).filter(e => e.event === 'client_log' && e.level === 'warn')).toEqual([])
+    expect(named(run, 'client_log')).toEqual([])
     expect([outcome.code, runResult(outcome).flows.ingest.error]).toEqual([1, 'K005_UNKNOWN_TOPIC'])
   })
 

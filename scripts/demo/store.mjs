@@ -1,13 +1,14 @@
 // What the demo reads back: anomalies, and what was done to whom, out of the tables that the pipelines fill from their topics.
 
-/** Rows of a statement; none while there is no table, or no ClickHouse. Anything else is thrown. */
+/** Rows of a statement; none while there is no table, or no ClickHouse. Anything else is thrown, also that it took too long. */
 export async function rows(address, statement, signal = AbortSignal.timeout(5_000)) {
   if (!address) return []
   const url = `${address}/?output_format_json_quote_64bit_integers=0&output_format_json_named_tuples_as_objects=1`
   let answer
   try {
     answer = await fetch(url, { method: 'POST', body: `${statement} FORMAT JSONEachRow`, signal })
-  } catch {
+  } catch (error) {
+    if (signal.aborted) throw error
     return []
   }
   const text = await answer.text()

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { type RunningServices, SERVICE_NAMES, startServices } from '../cli/services'
+import { SERVICE_NAMES } from '../cli/services'
 import type { Store } from '../runtime/store'
 import { createStore } from '../sql/client'
 import { cpuSeconds, watchProcess } from './cpu'
-import { produce, register, type Truth } from './truth'
+import { registerSchema } from './registry'
+import { type BenchServices, withServices } from './services'
+import { produce, SCHEMA, type Truth } from './truth'
 
 export interface EndToEndOptions {
   readonly rows: number
@@ -41,39 +42,33 @@ export async function endToEnd(
   print: (figure: Figure) => void,
   say: (text: string) => void,
 ): Promise<void> {
-  const dir = mkdtempSync(path.join(tmpdir(), 'connect-bench-'))
-  const services = await startServices({
-    data: dir,
-    need: new Set(SERVICE_NAMES),
-    ports: { kafka: 0, clickhouse: 0, schema_registry: 0 },
-  })
-  const store = createStore({
-    url: address(services, 'clickhouse'),
-    database: 'default',
-    username: 'default',
-    password: '',
-    request_timeout: 600_000,
-  })
-  try {
-    await store.command(`CREATE DATABASE IF NOT EXISTS ${DATABASE}`)
-    const schemaId = await register(address(services, 'schema_registry'), TOPIC)
-    say(`producing ${options.rows} records into ${options.partitions} partitions`)
-    const truth = await produce(address(services, 'kafka'), TOPIC, options.partitions, options.rows, schemaId)
-    const all: readonly Contender[] = [ours(dir, services), handwritten(services, store), kafkaEngine(services, store)]
-    const contenders = all.filter(c => options.only === undefined || c.name === options.only)
-    const found = new Map<string, Run[]>(contenders.map(c => [c.name, []]))
-    for (let turn = 0; turn < options.runs; turn++) {
-      for (const contender of contenders) {
-        say(`running ${contender.name}, ${turn + 1} of ${options.runs}`)
-        found.get(contender.name)?.push(await measure(contender, turn, services, store, truth))
+  await withServices(SERVICE_NAMES, async services => {
+    const store = createStore({
+      url: services.address('clickhouse'),
+      database: 'default',
+      username: 'default',
+      password: '',
+      request_timeout: 600_000,
+    })
+    try {
+      await store.command(`CREATE DATABASE IF NOT EXISTS ${DATABASE}`)
+      const schemaId = await registerSchema(services.address('schema_registry'), TOPIC, SCHEMA)
+      say(`producing ${options.rows} records into ${options.partitions} partitions`)
+      const truth = await produce(services.address('kafka'), TOPIC, options.partitions, options.rows, schemaId)
+      const all: readonly Contender[] = [ours(services), handwritten(services, store), kafkaEngine(services, store)]
+      const contenders = all.filter(c => options.only === undefined || c.name === options.only)
+      const found = new Map<string, Run[]>(contenders.map(c => [c.name, []]))
+      for (let turn = 0; turn < options.runs; turn++) {
+        for (const contender of contenders) {
+          say(`running ${contender.name}, ${turn + 1} of ${options.runs}`)
+          found.get(contender.name)?.push(await measure(contender, turn, services, store, truth))
+        }
       }
+      for (const runs of found.values()) print(middle(runs))
+    } finally {
+      await store.close()
     }
-    for (const runs of found.values()) print(middle(runs))
-  } finally {
-    await store.close()
-    await services.stop()
-    rmSync(dir, { recursive: true, force: true })
-  }
+  })
 }
 
 /** Per figure the median of the runs. */
@@ -110,8 +105,8 @@ interface Contender {
   run(rows: number, turn: number): Promise<{ readonly cpu: number; readonly rss: number } | null>
 }
 
-async function measure(contender: Contender, turn: number, services: RunningServices, store: Store, truth: Truth): Promise<Run> {
-  const pids = { clickhouse: services.pids.clickhouse ?? 0, broker: services.pids.kafka ?? 0 }
+async function measure(contender: Contender, turn: number, services: BenchServices, store: Store, truth: Truth): Promise<Run> {
+  const pids = { clickhouse: services.pid('clickhouse'), broker: services.pid('kafka') }
   const before = { clickhouse: cpuSeconds(pids.clickhouse) ?? 0, broker: cpuSeconds(pids.broker) ?? 0 }
   const started = performance.now()
   const worker = await contender.run(truth.rows, turn)
@@ -151,12 +146,13 @@ async function check(table: string, store: Store, truth: Truth): Promise<void> {
   }
 }
 
-function ours(dir: string, services: RunningServices): Contender {
+function ours(services: BenchServices): Contender {
+  const { dir } = services
   const pipeline = (turn: number): object => ({
     name: `bench${turn}`,
     connections: {
-      kafka: { brokers: address(services, 'kafka'), schema_registry: address(services, 'schema_registry') },
-      clickhouse: { url: address(services, 'clickhouse'), database: DATABASE },
+      kafka: { brokers: services.address('kafka'), schema_registry: services.address('schema_registry') },
+      clickhouse: { url: services.address('clickhouse'), database: DATABASE },
     },
     flows: {
       ingest: {
@@ -189,7 +185,7 @@ function ours(dir: string, services: RunningServices): Contender {
   }
 }
 
-function handwritten(services: RunningServices, store: Store): Contender {
+function handwritten(services: BenchServices, store: Store): Contender {
   return {
     name: 'kafkajs + avsc + JSONEachRow',
     table: 'handwritten',
@@ -198,10 +194,10 @@ function handwritten(services: RunningServices, store: Store): Contender {
         `CREATE TABLE IF NOT EXISTS ${DATABASE}.handwritten${turn} (${COLUMNS}) ENGINE = MergeTree ORDER BY (device, ts)`,
       )
       const args = [
-        address(services, 'kafka'),
+        services.address('kafka'),
         TOPIC,
         `handwritten${turn}`,
-        address(services, 'clickhouse'),
+        services.address('clickhouse'),
         `${DATABASE}.handwritten${turn}`,
         String(rows),
       ]
@@ -210,7 +206,7 @@ function handwritten(services: RunningServices, store: Store): Contender {
   }
 }
 
-function kafkaEngine(services: RunningServices, store: Store): Contender {
+function kafkaEngine(services: BenchServices, store: Store): Contender {
   return {
     name: "ClickHouse's Kafka engine",
     table: 'engine',
@@ -218,7 +214,7 @@ function kafkaEngine(services: RunningServices, store: Store): Contender {
       const table = `${DATABASE}.engine${turn}`
       await store.command(`CREATE TABLE ${table} (${COLUMNS}) ENGINE = MergeTree ORDER BY (device, ts)`)
       await store.command(
-        `CREATE TABLE ${DATABASE}.queue (${COLUMNS}) ENGINE = Kafka SETTINGS kafka_broker_list = '${address(services, 'kafka')}', kafka_topic_list = '${TOPIC}', kafka_group_name = 'engine${turn}', kafka_format = 'AvroConfluent', format_avro_schema_registry_url = '${address(services, 'schema_registry')}', kafka_max_block_size = 65536, kafka_flush_interval_ms = 500`,
+        `CREATE TABLE ${DATABASE}.queue (${COLUMNS}) ENGINE = Kafka SETTINGS kafka_broker_list = '${services.address('kafka')}', kafka_topic_list = '${TOPIC}', kafka_group_name = 'engine${turn}', kafka_format = 'AvroConfluent', format_avro_schema_registry_url = '${services.address('schema_registry')}', kafka_max_block_size = 65536, kafka_flush_interval_ms = 500`,
       )
       await store.command(`CREATE MATERIALIZED VIEW ${DATABASE}.carry TO ${table} AS SELECT * FROM ${DATABASE}.queue`)
       const deadline = performance.now() + 600_000
@@ -248,10 +244,4 @@ async function child(args: readonly string[]): Promise<{ readonly cpu: number; r
   watch.stop()
   if (code !== 0) throw new Error(`${args.slice(0, 3).join(' ')} ended with ${code}`)
   return { cpu: watch.cpu, rss: watch.rss }
-}
-
-function address(services: RunningServices, name: (typeof SERVICE_NAMES)[number]): string {
-  const found = services.addresses[name]
-  if (found === undefined) throw new Error(`no ${name}`)
-  return found
 }

@@ -1,7 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { startServices } from '../cli/services'
 import type { ViewSpec } from '../runtime/spec'
 import type { WindowStore } from '../runtime/views/contracts'
 import { type ClickHouseStore, createStore } from '../sql/client'
@@ -10,6 +6,7 @@ import { compileView } from '../sql/windows/compile'
 import { createStatements } from '../sql/windows/ddl'
 import { createWindowStore } from '../sql/windows/window_store'
 import { cpuSeconds } from './cpu'
+import { withServices } from './services'
 
 export interface FinaliseOptions {
   /** Devices with records in every slide. */
@@ -54,28 +51,26 @@ export async function finalise(
   print: (figure: FinaliseFigure) => void,
   say: (text: string) => void,
 ): Promise<void> {
-  const dir = mkdtempSync(path.join(tmpdir(), 'connect-bench-'))
-  const services = await startServices({ data: dir, need: new Set(['clickhouse'] as const), ports: { clickhouse: 0 } })
-  const config = { url: services.addresses.clickhouse ?? '', username: 'default', password: '', request_timeout: 600_000 }
-  const root = createStore({ ...config, database: 'default' })
-  try {
-    for (const keys of options.keys) {
-      for (const [name, columns] of [
-        ['count, avg, min, max', PLAIN],
-        ['count, avg, max, quantileTDigest', DIGEST],
-      ] as const) {
-        say(`${keys} keys, ${name}`)
-        await root.command('DROP DATABASE IF EXISTS bench SYNC')
-        await root.command('CREATE DATABASE bench')
-        const store = createStore({ ...config, database: 'bench' })
-        print({ name, keys, ...(await measure(store, keys, columns, services.pids.clickhouse ?? 0)) })
+  await withServices(['clickhouse'], async services => {
+    const config = { url: services.address('clickhouse'), username: 'default', password: '', request_timeout: 600_000 }
+    const root = createStore({ ...config, database: 'default' })
+    try {
+      for (const keys of options.keys) {
+        for (const [name, columns] of [
+          ['count, avg, min, max', PLAIN],
+          ['count, avg, max, quantileTDigest', DIGEST],
+        ] as const) {
+          say(`${keys} keys, ${name}`)
+          await root.command('DROP DATABASE IF EXISTS bench SYNC')
+          await root.command('CREATE DATABASE bench')
+          const store = createStore({ ...config, database: 'bench' })
+          print({ name, keys, ...(await measure(store, keys, columns, services.pid('clickhouse'))) })
+        }
       }
+    } finally {
+      await root.close()
     }
-  } finally {
-    await root.close()
-    await services.stop()
-    rmSync(dir, { recursive: true, force: true })
-  }
+  })
 }
 
 async function measure(store: ClickHouseStore, keys: number, columns: ViewSpec['columns'], pid: number) {

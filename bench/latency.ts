@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
-import { type RunningServices, SERVICE_NAMES, startServices } from '../cli/services'
+import { SERVICE_NAMES } from '../cli/services'
 import { cpuSeconds, peakMiB } from './cpu'
-import { register } from './latency_schema'
+import { registerReadings } from './latency_schema'
+import { type BenchServices, withServices } from './services'
 
 export interface LatencyOptions {
   readonly rate: number
@@ -49,67 +49,66 @@ export async function latency(
   print: (figure: LatencyFigure) => void,
   say: (text: string) => void,
 ): Promise<void> {
-  const dir = mkdtempSync(path.join(tmpdir(), 'connect-bench-'))
-  const services = await startServices({
-    data: dir,
-    need: new Set(SERVICE_NAMES),
-    ports: { kafka: 0, clickhouse: 0, schema_registry: 0 },
-  })
-  const children: ChildProcess[] = []
-  try {
-    const brokers = services.addresses.kafka ?? ''
+  await withServices(SERVICE_NAMES, async services => {
+    const brokers = services.address('kafka')
+    const registry = services.address('schema_registry')
     const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING })
     await createTopics(kafka, options.partitions)
-    await register(services.addresses.schema_registry ?? '', TOPIC)
-    const seen = new Map<string, { readonly end: number; readonly record: number; readonly read: number }>()
-    const reader = await readAnomalies(kafka, seen)
-    const worker = start([
-      'dist/cli/main.js',
-      'run',
-      pipeline(dir, services),
-      '--json',
-      '--listen',
-      'off',
-      '--data',
-      dir,
-      '--log-level',
-      process.env.BENCH_LOG ?? 'info',
-    ])
-    children.push(worker)
-    await firstSession(worker)
-    say(`${options.rate} events/s for ${options.seconds} s`)
-    const producer = start([
-      'dist/bench/latency_producer.js',
-      brokers,
-      services.addresses.schema_registry ?? '',
-      TOPIC,
-      ...[options.partitions, options.rate, options.seconds, options.devices].map(String),
-    ])
-    children.push(producer)
-    const pids = { worker: worker.pid, clickhouse: services.pids.clickhouse, broker: services.pids.kafka, producer: producer.pid }
-    const load = watch(pids)
-    const { records, ticks } = JSON.parse(await output(producer)) as { records: number; ticks: [number, number][] }
-    const cores = load()
-    const workerMb = peakMiB(worker.pid ?? 0)
-    await new Promise(resolve => setTimeout(resolve, 3_000))
-    worker.kill('SIGTERM')
-    await ended(worker)
-    await reader.disconnect()
-    print({
-      name: 'latency',
-      events_per_s: Math.round(records / options.seconds),
-      ...latencies(seen, ticks),
-      cores,
-      worker_mb: workerMb === null ? null : Math.round(workerMb),
-    })
-  } finally {
-    for (const child of children) if (child.exitCode === null) child.kill('SIGKILL')
-    await services.stop()
-    rmSync(dir, { recursive: true, force: true })
-  }
+    await registerReadings(registry, TOPIC)
+    const reader = await readAnomalies(kafka)
+    const children: ChildProcess[] = []
+    try {
+      const worker = start(['dist/cli/main.js', 'run', pipeline(services), ...runOptions(services.dir)])
+      children.push(worker)
+      await firstSession(worker)
+      say(`${options.rate} events/s for ${options.seconds} s`)
+      const figures = [options.partitions, options.rate, options.seconds, options.devices].map(String)
+      const producer = start(['dist/bench/latency_producer.js', brokers, registry, TOPIC, ...figures])
+      children.push(producer)
+      const load = watch({
+        worker: worker.pid,
+        clickhouse: services.pid('clickhouse'),
+        broker: services.pid('kafka'),
+        producer: producer.pid,
+      })
+      const { records, ticks } = JSON.parse(await output(producer)) as { records: number; ticks: [number, number][] }
+      const cores = load()
+      const workerMb = peakMiB(worker.pid ?? 0)
+      await new Promise(resolve => setTimeout(resolve, 3_000))
+      worker.kill('SIGTERM')
+      await ended(worker)
+      print({
+        name: 'latency',
+        events_per_s: Math.round(records / options.seconds),
+        ...latencies(reader.seen, ticks),
+        cores,
+        worker_mb: workerMb === null ? null : Math.round(workerMb),
+      })
+    } finally {
+      for (const child of children) if (child.exitCode === null) child.kill('SIGKILL')
+      await reader.close()
+    }
+  })
 }
 
-function latencies(seen: ReadonlyMap<string, { end: number; record: number; read: number }>, ticks: readonly [number, number][]) {
+const runOptions = (dir: string): readonly string[] => [
+  '--json',
+  '--listen',
+  'off',
+  '--data',
+  dir,
+  '--log-level',
+  process.env.BENCH_LOG ?? 'info',
+]
+
+/** Of an anomaly, in milliseconds: the end of its window, the broker's time of its first record, when that was read. */
+interface Seen {
+  readonly end: number
+  readonly record: number
+  readonly read: number
+}
+
+function latencies(seen: ReadonlyMap<string, Seen>, ticks: readonly [number, number][]) {
   const toRecord: number[] = []
   const toReader: number[] = []
   for (const { end, record, read } of seen.values()) {
@@ -129,8 +128,8 @@ function quantiles(values: readonly number[]): Quantiles {
   return { p50: at(0.5), p99: at(0.99), max: at(1) }
 }
 
-function pipeline(dir: string, services: RunningServices): string {
-  const file = path.join(dir, 'bench.yaml')
+function pipeline(services: BenchServices): string {
+  const file = path.join(services.dir, 'bench.yaml')
   const columns = { n: 'count()', mean: 'avg(cpu)', low: 'min(cpu)', high: 'max(cpu)' }
   const score = {
     type: 'score',
@@ -144,8 +143,8 @@ function pipeline(dir: string, services: RunningServices): string {
   const spec = {
     name: 'bench',
     connections: {
-      kafka: { brokers: services.addresses.kafka, schema_registry: services.addresses.schema_registry },
-      clickhouse: { url: services.addresses.clickhouse, database: 'bench' },
+      kafka: { brokers: services.address('kafka'), schema_registry: services.address('schema_registry') },
+      clickhouse: { url: services.address('clickhouse'), database: 'bench' },
     },
     flows: {
       ingest: {
@@ -176,7 +175,9 @@ async function createTopics(kafka: Kafka, partitions: number): Promise<void> {
   await admin.disconnect()
 }
 
-async function readAnomalies(kafka: Kafka, seen: Map<string, { end: number; record: number; read: number }>) {
+/** Reads them as they come, by their ids. */
+async function readAnomalies(kafka: Kafka): Promise<{ readonly seen: ReadonlyMap<string, Seen>; close(): Promise<void> }> {
+  const seen = new Map<string, Seen>()
   const consumer = kafka.consumer({ groupId: 'bench', readUncommitted: false, maxWaitTimeInMs: 100 })
   await consumer.connect()
   await consumer.subscribe({ topic: ANOMALIES, fromBeginning: true })
@@ -186,7 +187,7 @@ async function readAnomalies(kafka: Kafka, seen: Map<string, { end: number; reco
       if (!seen.has(id)) seen.set(id, { end: Number(id.split('|').at(-1)), record: Number(message.timestamp), read: Date.now() })
     },
   })
-  return consumer
+  return { seen, close: () => consumer.disconnect() }
 }
 
 function start(args: readonly string[]): ChildProcess {

@@ -3,7 +3,8 @@ import { Kafka, logLevel } from 'kafkajs'
 import { ownCluster } from '../connectors/kafka/connections'
 import { sendProduce } from '../connectors/kafka/produce'
 import { encodeRecordBatch, type OutgoingRecord } from '../connectors/kafka/record_batch'
-import { register } from './latency_schema'
+import { registerReadings } from './latency_schema'
+import { runMain } from './run_main'
 
 /**
  * A process of its own: `BROKERS REGISTRY TOPIC PARTITIONS RATE SECONDS DEVICES`. Every 25 ms it sends what is due, one batch a
@@ -19,7 +20,7 @@ const PLAIN = { codec: 'none', producerId: -1n, epoch: -1, sequence: -1, transac
 async function main(): Promise<void> {
   const [brokers, registry, topic, ...numbers] = process.argv.slice(2)
   const [partitions, rate, seconds, devices] = numbers.map(Number)
-  const { id, schema } = await register(registry, topic)
+  const { id, schema } = await registerReadings(registry, topic)
   const type = avsc.Type.forSchema(schema as never)
   const cluster = ownCluster(new Kafka({ brokers: [brokers], logLevel: logLevel.ERROR }), { metadataMaxAge: 300_000 })
   await cluster.connect()
@@ -78,7 +79,4 @@ function reading(n: number, device: number, since: number): number {
   return burst ? 90 + noise : 39 + noise
 }
 
-main().catch(error => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
-  process.exitCode = 1
-})
+runMain(main)

@@ -1,3 +1,5 @@
+import { registerSchema } from './registry'
+
 /** What the producer of the latency bench writes. */
 const SCHEMA = {
   type: 'record',
@@ -11,12 +13,9 @@ const SCHEMA = {
 } as const
 
 /** Registers it for the values of a topic. */
-export async function register(registry: string, topic: string): Promise<{ readonly id: number; readonly schema: object }> {
-  const response = await fetch(`${registry}/subjects/${topic}-value/versions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-    body: JSON.stringify({ schema: JSON.stringify(SCHEMA) }),
-  })
-  if (!response.ok) throw new Error(`registry: ${response.status} ${await response.text()}`)
-  return { id: ((await response.json()) as { id: number }).id, schema: SCHEMA }
+export async function registerReadings(
+  registry: string,
+  topic: string,
+): Promise<{ readonly id: number; readonly schema: object }> {
+  return { id: await registerSchema(registry, topic, SCHEMA), schema: SCHEMA }
 }

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { endToEnd } from './end_to_end'
 import { finalise } from './finalise'
 import { latency } from './latency'
+import { runMain } from './run_main'
 
 /** `npm run bench -- NAME [--rows N] [--partitions N] [--runs N] [--only CONTENDER] [--keys N,N] [--rate N] [--seconds N] [--json]` */
 async function main(): Promise<void> {
@@ -36,7 +37,4 @@ async function main(): Promise<void> {
   else throw new Error('name a bench: end-to-end, finalise, latency, or a file of this folder')
 }
 
-main().catch(error => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
-  process.exitCode = 1
-})
+runMain(main)

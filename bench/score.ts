@@ -1,11 +1,11 @@
 import { type Batch, liveRows } from '../runtime/batch'
-import { systemClock } from '../runtime/clock'
 import { createColumn } from '../runtime/column'
-import { silent } from '../runtime/events'
 import { field, type Schema, timestamp } from '../runtime/schema'
 import { appendValue } from '../runtime/value'
 import { detectors } from '../transforms/score/detectors'
 import { score } from '../transforms/score/score'
+import { applyContext, pluginContext } from './contexts'
+import { runMain } from './run_main'
 
 /**
  * CPU of the score transform per key and window at 100,000 keys, and memory per key: one JSON line a detector,
@@ -52,15 +52,7 @@ function slide(n: number, kind: 'close' | 'final'): Batch {
   }
 }
 
-const applyContext = {
-  signal: new AbortController().signal,
-  reject: (batch: Batch, row: number, error: Batch['rejected'][number]['error']) => ({
-    stage: 'transform' as const,
-    plugin: 'score',
-    error,
-    record: batch.raw(row),
-  }),
-}
+const context = applyContext('score')
 
 async function measure(type: string, options: object, budget: number | null): Promise<void> {
   const declaration = detectors.find(d => d.name === type)
@@ -68,18 +60,7 @@ async function measure(type: string, options: object, budget: number | null): Pr
   const config = { type, config: declaration.config.parse(options) }
   globalThis.gc?.()
   const before = process.memoryUsage()
-  const transform = score.create(score.config.parse({ detectors: { d: config }, threshold: 16 }), {
-    pipeline: 'bench',
-    flow: 'bench',
-    connection: undefined,
-    connectionName: '',
-    lanes: 1,
-    baseDir: '.',
-    dataDir: '.',
-    clock: systemClock,
-    events: silent,
-    memory: 1 << 28,
-  })
+  const transform = score.create(score.config.parse({ detectors: { d: config }, threshold: 16 }), pluginContext)
   transform.bind(schema)
   let cpu = 0
   let given = 0
@@ -87,7 +68,7 @@ async function measure(type: string, options: object, budget: number | null): Pr
     for (const kind of ['close', 'final'] as const) {
       const batch = slide(n, kind)
       const { user, system } = process.cpuUsage()
-      given += liveRows(await transform.apply(batch, applyContext))
+      given += liveRows(await transform.apply(batch, context))
       const after = process.cpuUsage()
       if (n >= WINDOWS / 2) cpu += after.user - user + after.system - system
     }
@@ -111,7 +92,4 @@ async function main(): Promise<void> {
   await measure('novelty', { features: ['value'], warmup: 20 }, null)
 }
 
-main().catch(error => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
-  process.exitCode = 1
-})
+runMain(main)

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import path from 'node:path'
+import { runMain } from './run_main'
 
 /**
  * `npm run bench -- start`: from the start of `connect run` to the first rows in ClickHouse, everything embedded, services not running
@@ -104,7 +105,4 @@ function cpuTimes(): { readonly idle: number; readonly all: number } {
   return { idle: sum(t => t.idle), all: sum(t => t.user + t.nice + t.sys + t.irq + t.idle) }
 }
 
-main().catch(error => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
-  process.exitCode = 1
-})
+runMain(main)

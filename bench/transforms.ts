@@ -1,14 +1,12 @@
-import { join } from 'node:path'
 import { type Batch, liveRows } from '../runtime/batch'
-import { systemClock } from '../runtime/clock'
 import { createColumn } from '../runtime/column'
-import { silent } from '../runtime/events'
 import { KeyTable } from '../runtime/key_table'
-import type { PluginContext, TransformDeclaration } from '../runtime/plugin'
+import type { TransformDeclaration } from '../runtime/plugin'
 import { rowViewClass } from '../runtime/row_view'
 import { field, type Schema, timestamp } from '../runtime/schema'
 import { appendValue } from '../runtime/value'
 import { transforms } from '../transforms'
+import { applyContext, pluginContext } from './contexts'
 
 /**
  * CPU of this process per row of each transform, row view and key table: one JSON line each,
@@ -71,36 +69,15 @@ function measure(name: string, config: unknown, budget: number | null, run: (bat
   process.stdout.write(`${JSON.stringify({ name, config, us_per_row: perRow, budget })}\n`)
 }
 
-const context: PluginContext = {
-  pipeline: 'bench',
-  flow: 'bench',
-  connection: undefined,
-  connectionName: '',
-  lanes: 1,
-  baseDir: join(__dirname, '..'),
-  dataDir: '.',
-  clock: systemClock,
-  events: silent,
-  memory: 1 << 28,
-}
-
 function measureTransform(name: string, config: unknown, budget: number | null): void {
   const declaration = transforms.find((d): d is TransformDeclaration => d.kind === 'transform' && d.name === name)
   if (!declaration) throw new Error(`there is no transform ${name}`)
-  const transform = declaration.create(declaration.config.parse(config), context)
+  const transform = declaration.create(declaration.config.parse(config), pluginContext)
   transform.bind(schema)
-  const applyContext = {
-    signal: new AbortController().signal,
-    reject: (batch: Batch, row: number, error: Batch['rejected'][number]['error']) => ({
-      stage: 'transform' as const,
-      plugin: name,
-      error,
-      record: batch.raw(row),
-    }),
-  }
+  const context = applyContext(name)
   let live = 0
   measure(name, config, budget, batch => {
-    const out = transform.apply(batch, applyContext)
+    const out = transform.apply(batch, context)
     if (!(out instanceof Promise)) live += liveRows(out)
   })
   if (live === 0) throw new Error(`${name} kept nothing: it measures the wrong thing`)

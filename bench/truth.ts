@@ -41,17 +41,6 @@ const REGIONS = [
 const DEVICES = 10_000
 const START = 1_767_225_600_000
 
-/** Registers the schema and returns its id. */
-export async function register(registry: string, topic: string): Promise<number> {
-  const response = await fetch(`${registry}/subjects/${topic}-value/versions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-    body: JSON.stringify({ schema: JSON.stringify(SCHEMA) }),
-  })
-  if (!response.ok) throw new Error(`registry: ${response.status} ${await response.text()}`)
-  return ((await response.json()) as { id: number }).id
-}
-
 /** Writes `rows` records, ids 0.. in turn over the partitions, in batches of 500 records, and returns what they add up to. */
 export async function produce(
   brokers: string,

@@ -1,6 +1,7 @@
 import { createClient } from '@clickhouse/client'
 import avsc from 'avsc'
 import { Kafka, logLevel } from 'kafkajs'
+import { runMain } from '../run_main'
 import { SCHEMA } from '../truth'
 
 /**
@@ -47,7 +48,4 @@ async function main(): Promise<void> {
   process.exit(0)
 }
 
-main().catch(error => {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
-  process.exitCode = 1
-})
+runMain(main)

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Bench, type RunningConnect, startBench } from '../support/connect'
-import type { Service } from '../support/services'
+import { notOurs, type Service } from '../support/services'
+import { testUnless } from '../support/skip'
+import { until } from '../support/until'
 import { look, once } from './checker'
-import { createWorld, eventsOf, TALKATIVE, until, type World } from './world'
+import { createWorld, eventsOf, TALKATIVE, type World } from './world'
 
 /**
  * A service is killed (SIGKILL) while records flow and comes back: the run says so once, waits, goes on and ends well, with every
@@ -10,6 +12,7 @@ import { createWorld, eventsOf, TALKATIVE, until, type World } from './world'
  */
 const AWAY_MS = Number(process.env.OUTAGE_MS ?? 8_000)
 const RECORDS = 20_000
+const withOwn = (service: Parameters<typeof notOurs>[0]) => testUnless(notOurs(service), 'outages')
 
 describe('outages', () => {
   let bench: Bench
@@ -48,8 +51,7 @@ describe('outages', () => {
     await service.restart()
   }
 
-  test('the broker', async () => {
-    if (bench.kafka.external) return
+  withOwn('kafka')('the broker', async () => {
     const world = await createWorld(bench, 'broker-away')
     const run = await flowing(world)
     await away(bench.kafka, run)
@@ -62,8 +64,7 @@ describe('outages', () => {
     await world.close()
   })
 
-  test('ClickHouse', async () => {
-    if (bench.clickhouse.external) return
+  withOwn('clickhouse')('ClickHouse', async () => {
     const world = await createWorld(bench, 'clickhouse-away')
     const run = await flowing(world)
     await away(bench.clickhouse, run, () => world.produce(RECORDS / 2))
@@ -74,8 +75,7 @@ describe('outages', () => {
     await world.close()
   })
 
-  test('the registry, before the start', async () => {
-    if (bench.registry.external) return
+  withOwn('schema_registry')('the registry, before the start', async () => {
     const world = await createWorld(bench, 'registry-away')
     await world.produce(RECORDS)
     await bench.registry.kill()
@@ -89,8 +89,7 @@ describe('outages', () => {
     await world.close()
   })
 
-  test('the registry, when a schema comes that was never seen', async () => {
-    if (bench.registry.external) return
+  withOwn('schema_registry')('the registry, when a schema comes that was never seen', async () => {
     const world = await createWorld(bench, 'registry-away-later')
     const run = await flowing(world)
     await world.evolve()
@@ -101,8 +100,7 @@ describe('outages', () => {
     await world.close()
   })
 
-  test('ClickHouse again and again, in the middle of inserts', async () => {
-    if (bench.clickhouse.external) return
+  withOwn('clickhouse')('ClickHouse again and again, in the middle of inserts', async () => {
     const world = await createWorld(bench, 'clickhouse-killed')
     const run = await flowing(world)
     for (let i = 0; i < 4; i++) {
@@ -151,8 +149,7 @@ describe('outages', () => {
       await world.close()
     })
 
-    test('ends a run that waits for a broker that takes the connection and does not answer', async () => {
-      if (bench.kafka.external) return
+    withOwn('kafka')('ends a run that waits for a broker that takes the connection and does not answer', async () => {
       const world = await createWorld(bench, 'stop-connecting')
       bench.kafka.freeze()
       try {
@@ -170,9 +167,8 @@ describe('outages', () => {
     })
 
     for (const name of ['kafka', 'clickhouse', 'registry'] as const) {
-      test(`ends a run while the ${name} service is away`, async () => {
+      withOwn(name === 'registry' ? 'schema_registry' : name)(`ends a run while the ${name} service is away`, async () => {
         const service = bench[name]
-        if (service.external) return
         const world = await createWorld(bench, `stop-without-${name}`)
         if (name === 'registry') await service.kill()
         await world.produce(RECORDS / 2)
@@ -192,8 +188,7 @@ describe('outages', () => {
       })
     }
 
-    test('a second signal ends it at once', async () => {
-      if (bench.clickhouse.external) return
+    withOwn('clickhouse')('a second signal ends it at once', async () => {
       const world = await createWorld(bench, 'second-signal')
       const run = await flowing(world)
       // a store that neither answers nor refuses: a graceful stop waits for it

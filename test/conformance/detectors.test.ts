@@ -1,6 +1,4 @@
-import { conformance } from '../../runtime/conformance'
 import { detectors } from '../../transforms/score/detectors'
+import { conforms } from '../support/conformance'
 
-describe.each(detectors.map(d => [d.name, d] as const))('%s', (_, declaration) => {
-  for (const t of conformance(declaration)) (t.skip === null ? test : test.skip)(t.name, t.run)
-})
+describe.each(detectors.map(d => [d.name, d] as const))('%s', (_, declaration) => conforms(declaration))

@@ -7,16 +7,8 @@ import type { Format, FormatContext, FormatDeclaration } from '../../runtime/plu
 import type { Schema } from '../../runtime/schema'
 import { formats } from '../../transforms/formats'
 import { batchOf, type Row, schemaOf } from '../support/batches'
-import {
-  blockOf,
-  decodeBlocks,
-  encodeRows,
-  formatContext,
-  never,
-  rowAt,
-  startRegistry,
-  type TestRegistry,
-} from '../support/formats'
+import { blockOf, decodeBlocks, encodeRows, formatContext, never, rowAt, testRegistry } from '../support/formats'
+import { testUnless } from '../support/skip'
 
 /** What every format must hold that is registered; a skip stands in its declaration with the reason. */
 
@@ -52,17 +44,11 @@ const ONE_COLUMN: readonly Row[] = [{ value: 'abc' }, { value: '' }, { value: 'Ã
 
 describe.each(formats.filter(isFormat).map(d => [d.name, d] as const))('format %s', (name, declaration) => {
   const { skip = {}, config = {}, schema: only } = declaration.conformance
-  const check = (what: string, run: () => Promise<void> | void): void => {
-    if (skip[what] === undefined) test(what, async () => await run())
-    else test.skip(`${what} (${skip[what]})`, () => {})
-  }
+  const check = (what: string, run: () => Promise<void> | void): void =>
+    testUnless(skip[what] ?? null, `the format ${name} ${what}`)(what, async () => await run())
 
-  let registry: TestRegistry
+  const registry = testRegistry()
   let opened: Format[] = []
-  beforeAll(async () => {
-    registry = await startRegistry()
-  })
-  afterAll(() => registry.stop())
   afterEach(async () => {
     for (const format of opened) await format.close()
     opened = []

@@ -1,15 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { connectors } from '../../connectors'
 import { fileConnector } from '../../connectors/file/plugin'
 import { generateConnector } from '../../connectors/generate/plugin'
-import { conformance, type SourceFixture } from '../../runtime/conformance'
+import type { SourceFixture } from '../../runtime/conformance'
 import type { SourceDeclaration } from '../../runtime/plugin'
+import { conforms } from '../support/conformance'
+import { temporaryFolder } from '../support/temporary_folder'
 
-const baseDir = mkdtempSync(path.join(tmpdir(), 'sources-'))
-afterAll(() => rmSync(baseDir, { recursive: true }))
+const { path: baseDir } = temporaryFolder()
 
 // three files of different lengths, the second of several chunks; every 50th record is bad
 const day = Date.UTC(2024, 0, 1)
@@ -50,14 +50,10 @@ const fixtures: readonly { readonly title: string; readonly of: SourceDeclaratio
 ]
 
 for (const { title, of, fixture } of fixtures) {
-  describe(title, () => {
-    for (const t of conformance(of, fixture ? { source: fixture } : {})) (t.skip === null ? test : test.skip)(t.name, t.run)
-  })
+  describe(title, () => conforms(of, fixture ? { source: fixture } : {}))
 }
 
 for (const d of connectors) {
   if (d.kind !== 'source' || fixtures.some(f => f.of === d)) continue
-  describe(d.name, () => {
-    for (const t of conformance(d)) (t.skip === null ? test : test.skip)(t.name, t.run)
-  })
+  describe(d.name, () => conforms(d))
 }

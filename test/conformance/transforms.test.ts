@@ -1,6 +1,4 @@
-import { conformance } from '../../runtime/conformance'
 import { transforms } from '../../transforms'
+import { conforms } from '../support/conformance'
 
-describe.each(transforms.map(d => [d.name, d] as const))('%s', (_, declaration) => {
-  for (const t of conformance(declaration)) (t.skip === null ? test : test.skip)(t.name, t.run)
-})
+describe.each(transforms.map(d => [d.name, d] as const))('%s', (_, declaration) => conforms(declaration))

@@ -9,6 +9,7 @@ import type { KafkaSource } from '../../connectors/kafka/source'
 import { retrying } from '../../runtime/retry'
 import { contextFor, never, otherClient, readToEnd, recordsOf, sourceFor, unique } from '../support/kafka'
 import { missingTool, type RealKafka, startRealKafka } from '../support/real_kafka'
+import { testUnless } from '../support/skip'
 
 /** TLS and SASL against Apache Kafka: no development broker of ours has them, so a mistake here would agree with itself. */
 
@@ -17,8 +18,7 @@ const SECRET = 'correct horse'
 const STORE = 'changeit'
 
 const missing = missingTool()
-if (missing !== null) process.stderr.write(`kafka-security: skipped, because ${missing} is not installed\n`)
-const testWithKafka = missing === null ? test : test.skip
+const testWithKafka = testUnless(missing && `${missing} is not installed`, 'TLS and SASL against Apache Kafka')
 
 let kafka: RealKafka
 let folder: string

@@ -3,14 +3,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type BrowserContext, chromium } from 'playwright-core'
 
-/** Where this machine has a Chromium; null: nowhere, and tests that need one say that they are skipped. */
+/** Where this machine has a Chromium; undefined: nowhere. */
 export const CHROMIUM = (
   process.env.CHROMIUM_PATH === undefined
     ? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
     : [process.env.CHROMIUM_PATH]
 ).find(file => existsSync(file))
-
-if (!CHROMIUM) process.stderr.write('page in a browser: skipped, there is no Chromium (CHROMIUM_PATH names one)\n')
 
 const FLAGS = [
   '--headless',

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import type { ColumnBlock } from '../../runtime/batch'
 import { systemClock } from '../../runtime/clock'
 import { contextIn } from '../../runtime/conformance/context'
@@ -8,13 +5,6 @@ import { partitionKey } from '../../runtime/origin'
 import type { PluginContext, SourceDeclaration } from '../../runtime/plugin'
 import { rowJson } from '../../runtime/row_json'
 import type { Schema } from '../../runtime/schema'
-
-/** A folder that is removed after the tests of the file. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'olap-connect-test-'))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
 
 export interface Read {
   readonly schema: Schema | null

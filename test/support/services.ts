@@ -32,29 +32,39 @@ export interface Service {
   thaw(): void
 }
 
+const VARIABLES = {
+  kafka: 'KAFKA_BROKERS_UNDER_TEST',
+  clickhouse: 'CLICKHOUSE_UNDER_TEST',
+  schema_registry: 'SCHEMA_REGISTRY_UNDER_TEST',
+} as const
+
+type ServiceName = keyof typeof VARIABLES
+
+/** Why tests that kill or stop a service cannot run; null: they start it themselves. */
+export const notOurs = (name: ServiceName): string | null =>
+  process.env[VARIABLES[name]] ? `${name} was not started here (${VARIABLES[name]})` : null
+
 export const startKafka = (): Promise<Service> =>
-  start({ name: 'kafka', main: 'kafka/main.js', variable: 'KAFKA_BROKERS_UNDER_TEST', args: ['--min-session-timeout-ms', '500'] })
+  start({ name: 'kafka', main: 'kafka/main.js', args: ['--min-session-timeout-ms', '500'] })
 
-export const startClickHouse = (): Promise<Service> =>
-  start({ name: 'clickhouse', main: 'clickhouse/main.js', variable: 'CLICKHOUSE_UNDER_TEST' })
+export const startClickHouse = (): Promise<Service> => start({ name: 'clickhouse', main: 'clickhouse/main.js' })
 
-export const startRegistry = (): Promise<Service> =>
-  start({ name: 'schema_registry', main: 'schema-registry/main.js', variable: 'SCHEMA_REGISTRY_UNDER_TEST' })
+export const startRegistry = (): Promise<Service> => start({ name: 'schema_registry', main: 'schema-registry/main.js' })
 
 interface Recipe {
-  readonly name: string
+  readonly name: ServiceName
   /** Below dist/embedded: services run as they are shipped. */
   readonly main: string
-  readonly variable: string
   readonly args?: readonly string[]
 }
 
 const STOP_MS = 15_000
 
 async function start(recipe: Recipe): Promise<Service> {
-  const external = process.env[recipe.variable]
+  const variable = VARIABLES[recipe.name]
+  const external = process.env[variable]
   if (external) {
-    say(`${recipe.name}: ${external} (from ${recipe.variable})`)
+    say(`${recipe.name}: ${external} (from ${variable})`)
     const refuse = async (): Promise<never> => {
       throw new Error(`${recipe.name} at ${external} was not started by the test`)
     }

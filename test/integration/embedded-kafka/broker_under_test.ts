@@ -13,9 +13,6 @@ const MAIN = path.resolve(__dirname, '../../../dist/embedded/kafka/main.js')
 
 process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
 
-/** Tests that kill the broker or look at its files run only where the broker is ours. */
-export const describeEmbedded = OTHER === undefined ? describe : describe.skip
-
 export interface BrokerUnderTest {
   readonly address: string
   readonly folder: string

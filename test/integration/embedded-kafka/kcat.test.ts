@@ -1,8 +1,8 @@
 import { execFile, spawnSync } from 'node:child_process'
+import { describeUnless } from '../../support/skip'
 import { type BrokerUnderTest, startBrokerUnderTest, unique } from './broker_under_test'
 
-const installed = spawnSync('kcat', ['-V']).error === undefined
-if (!installed) process.stderr.write('kcat.test.ts is skipped: kcat is not installed (apt-get install kcat)\n')
+const missing = spawnSync('kcat', ['-V']).error === undefined ? null : 'kcat is not installed (apt-get install kcat)'
 
 let broker: BrokerUnderTest
 
@@ -16,7 +16,7 @@ const kcat = (args: readonly string[], input = ''): Promise<string> => {
 }
 
 /** The same broker seen by librdkafka, an implementation that is not ours. */
-;(installed ? describe : describe.skip)('kcat', () => {
+describeUnless(missing, 'the broker seen by librdkafka')('kcat', () => {
   beforeAll(async () => {
     broker = await startBrokerUnderTest()
   })

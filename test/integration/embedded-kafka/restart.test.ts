@@ -1,16 +1,11 @@
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import {
-  type BrokerUnderTest,
-  describeEmbedded,
-  endProcess,
-  spawnBroker,
-  startBrokerUnderTest,
-  unique,
-} from './broker_under_test'
+import { notOurs } from '../../support/services'
+import { describeUnless } from '../../support/skip'
+import { type BrokerUnderTest, endProcess, spawnBroker, startBrokerUnderTest, unique } from './broker_under_test'
 import { endWireClients, fetchPartition, initProducer, produceBatch, recordBatch, WireClient } from './wire_client'
 
-describeEmbedded('the embedded broker', () => {
+describeUnless(notOurs('kafka'), 'restarts of the broker')('the embedded broker', () => {
   let broker: BrokerUnderTest
 
   beforeEach(async () => {

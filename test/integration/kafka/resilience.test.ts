@@ -13,10 +13,11 @@ import {
   sourceFor,
   unique,
 } from '../../support/kafka'
-import { type Service, startKafka } from '../../support/services'
+import { notOurs, type Service, startKafka } from '../../support/services'
+import { testUnless } from '../../support/skip'
 
 /** What happens to a session while brokers die and groups move. A broker that is not ours cannot be killed. */
-const testOfOurs = process.env.KAFKA_BROKERS_UNDER_TEST ? test.skip : test
+const testOfOurs = testUnless(notOurs('kafka'), 'sessions while the broker is killed')
 
 let service: Service
 let kafka: Kafka

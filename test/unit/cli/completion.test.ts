@@ -3,12 +3,14 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { inProcess } from '../../support/in_process'
 import { fakeConnect, has, offered, type ShellName } from '../../support/shells'
+import { testUnless } from '../../support/skip'
 import { temporaryFolder } from '../../support/temporary_folder'
 
 /** Completions, by the shells themselves. */
 
 const folder = temporaryFolder()
-const cwd = path.dirname(folder.file('shop.yaml', ''))
+const { path: cwd } = folder
+folder.file('shop.yaml', '')
 folder.file('shop.yml', '')
 folder.file('shop.csv', '')
 mkdirSync(path.join(cwd, 'shops'))
@@ -16,9 +18,7 @@ const bin = fakeConnect(cwd)
 const script = async (shell: ShellName): Promise<string> => (await inProcess(['completion', shell])).out
 
 describe.each(['bash', 'zsh', 'fish'] as const)('%s', shell => {
-  const there = has(shell)
-  if (!there) console.log(`skipped: there is no ${shell} on this machine`)
-  const run = there ? test : test.skip
+  const run = testUnless(has(shell) ? null : `there is no ${shell} on this machine`, `completions in ${shell}`)
   const offers = async (line: string): Promise<readonly string[]> =>
     [...offered(shell, line, { script: await script(shell), cwd, bin })].map(word => word.replace(/\/$/, '')).sort()
 

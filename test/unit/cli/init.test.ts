@@ -10,7 +10,7 @@ import { temporaryFolder } from '../../support/temporary_folder'
 /** A new pipeline file is valid as it is written, whatever was asked for. */
 
 const folder = temporaryFolder()
-const root = path.dirname(folder.file('here', ''))
+const { path: root } = folder
 const at = (name: string): string => path.join(root, name)
 
 test.each([

@@ -3,9 +3,9 @@ import path from 'node:path'
 import { DeadLetterFile } from '../../../runtime/dead_letter_file'
 import { ConnectError } from '../../../runtime/errors'
 import type { DeadLetter } from '../../../runtime/plugin'
-import { temporaryFolder } from '../../support/local_source'
+import { temporaryFolder } from '../../support/temporary_folder'
 
-const root = temporaryFolder()
+const { path: root } = temporaryFolder()
 const { signal } = new AbortController()
 
 const letter = (offset: number): DeadLetter => ({

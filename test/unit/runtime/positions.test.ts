@@ -6,9 +6,10 @@ import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { openFilePositions } from '../../../runtime/positions'
 import { acquireLock } from '../../../runtime/process_lock'
-import { temporaryFolder } from '../../support/local_source'
+import { testUnless } from '../../support/skip'
+import { temporaryFolder } from '../../support/temporary_folder'
 
-const root = temporaryFolder()
+const { path: root } = temporaryFolder()
 let folders = 0
 const options = (): { dataDir: string; pipeline: string; flow: string } => ({
   dataDir: path.join(root, String(folders++)),
@@ -87,7 +88,7 @@ describe('the lock', () => {
     return child
   }
 
-  const onLinux = existsSync('/proc/self/stat') ? test : test.skip
+  const onLinux = testUnless(existsSync('/proc/self/stat') ? null : 'there is no /proc', 'locks of other processes')
 
   onLinux('a living process holds it; killed, it does not', async () => {
     const name = file()

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { conformance } from '../../../runtime/conformance'
 import { javascript } from '../../../transforms/javascript'
 import { batchOf, rowsOf, schemaOf } from '../../support/batches'
+import { conforms } from '../../support/conformance'
 import { applied, createTransform, pluginContext } from '../../support/transforms'
 
 const folder = join(__dirname, '../../support/javascript')
@@ -77,5 +77,5 @@ test.each([
 
 describe('conformance with a file', () => {
   const declaration = { ...javascript, conformance: { config: { file: join(folder, 'enrich.js'), columns } } }
-  for (const t of conformance(declaration)) test(t.name, t.run)
+  conforms(declaration)
 })

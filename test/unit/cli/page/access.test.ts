@@ -1,4 +1,3 @@
-import path from 'node:path'
 import fastify from 'fastify'
 import { admit, isLoopback } from '../../../../cli/page/access'
 import { inProcess } from '../../../support/in_process'
@@ -76,7 +75,7 @@ flows: {a: {source: {type: generate, keys: {column: k, count: 1}, fields: {x: {t
 
 test('an address that others reach is refused without a token, and with a short one', async () => {
   const file = folder.file('p.yaml', pipeline)
-  const args = ['run', file, '--listen', '0.0.0.0:0', '--data', path.dirname(file)]
+  const args = ['run', file, '--listen', '0.0.0.0:0', '--data', folder.path]
   expect(await inProcess(args)).toMatchObject({ code: 2, err: expect.stringContaining('OLAP_CONNECT_TOKEN') })
   expect(await inProcess(args, { OLAP_CONNECT_TOKEN: 'short' })).toMatchObject({
     code: 2,

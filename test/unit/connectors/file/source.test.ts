@@ -4,9 +4,10 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { fileConnector } from '../../../../connectors/file/plugin'
 import { schemaText } from '../../../../runtime/schema'
-import { readSource, temporaryFolder } from '../../../support/local_source'
+import { readSource } from '../../../support/local_source'
+import { temporaryFolder } from '../../../support/temporary_folder'
 
-const root = temporaryFolder()
+const { path: root } = temporaryFolder()
 let folders = 0
 
 /** A folder with these files, and one for positions. */

@@ -1,8 +1,9 @@
 import { generateOptions } from '../../../../connectors/generate/options'
 import { generateConnector } from '../../../../connectors/generate/plugin'
-import { readSource, temporaryFolder } from '../../../support/local_source'
+import { readSource } from '../../../support/local_source'
+import { temporaryFolder } from '../../../support/temporary_folder'
 
-const root = temporaryFolder()
+const { path: root } = temporaryFolder()
 let folders = 0
 const read = (config: object, from = 0) => readSource(generateConnector, config, { dataDir: `${root}/${folders++}`, from })
 

@@ -4,9 +4,10 @@ import { generateOptions } from '../../../../connectors/generate/options'
 import { generateConnector } from '../../../../connectors/generate/plugin'
 import type { Clock } from '../../../../runtime/clock'
 import { contextIn } from '../../../../runtime/conformance/context'
-import { readSource, temporaryFolder } from '../../../support/local_source'
+import { readSource } from '../../../support/local_source'
+import { temporaryFolder } from '../../../support/temporary_folder'
 
-const root = temporaryFolder()
+const { path: root } = temporaryFolder()
 let folders = 0
 const fresh = (): string => `${root}/${folders++}`
 const start = '2024-01-01T00:00:00Z'

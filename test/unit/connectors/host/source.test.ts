@@ -3,7 +3,8 @@ import { cpuOf, disksOf, memoryOf, netOf, readCounters } from '../../../../conne
 import { Journal } from '../../../../connectors/host/journal'
 import { hostConnector } from '../../../../connectors/host/plugin'
 import { readingOf } from '../../../../connectors/host/reading'
-import { readSource, temporaryFolder } from '../../../support/local_source'
+import { readSource } from '../../../support/local_source'
+import { temporaryFolder } from '../../../support/temporary_folder'
 
 // What Linux 6.8 on a machine with two cores shows in /proc, shortened.
 const STAT = `cpu  1334190 88 215273 1323957 7150 0 5999 2205 0 0
@@ -75,7 +76,7 @@ test('a reading is the difference of two looks, by the time between them', () =>
   })
 })
 
-const root = temporaryFolder()
+const { path: root } = temporaryFolder()
 
 test('what was read and not delivered comes again after a crash, then new readings', async () => {
   const dataDir = `${root}/crash`

@@ -4,6 +4,7 @@ import type { Point } from '../../../../runtime/plugin'
 import { Calibrator } from '../../../../transforms/score/calibrate'
 import { novelty } from '../../../../transforms/score/detectors/novelty'
 import { schemaOf } from '../../../support/batches'
+import { testUnless } from '../../../support/skip'
 
 /** The AWS CloudWatch series of the Numenta Anomaly Benchmark with their labels, where NAB_DIR names them. */
 const folder = process.env.NAB_DIR
@@ -11,7 +12,10 @@ const labels = [folder && path.join(folder, 'labels'), folder && path.join(folde
   .map(dir => dir && path.join(dir, 'combined_windows.json'))
   .find(file => file && existsSync(file))
 
-const onNab = folder && labels ? test : test.skip
+const onNab = testUnless(
+  folder && labels ? null : 'set NAB_DIR to its data folder, with labels',
+  'detection on the Numenta benchmark',
+)
 onNab('novelty finds half of the labelled anomalies of NAB_DIR and little else', () => {
   const wanted = JSON.parse(readFileSync(labels!, 'utf8')) as Record<string, [string, string][]>
   const at = (text: string): number => Date.parse(`${text.slice(0, 19).replace(' ', 'T')}Z`)

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Bench, runResult, startBench } from '../support/connect'
+import { seeded } from '../support/seeded'
 import { look, once } from './checker'
-import { createWorld, eventsOf, saidOrEnded, seeded, TALKATIVE, type World } from './world'
+import { createWorld, eventsOf, saidOrEnded, TALKATIVE, type World } from './world'
 
 /**
  * The worker is killed again and again while records flow; afterwards every id is in the table once. CHAOS_SEED repeats a run's

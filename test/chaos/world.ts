@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Schema, Type } from 'avsc'
 import type { Producer } from 'kafkajs'
-import { type Bench, CONNECTIONS, type RunningConnect, wire } from '../support/connect'
+import { type Bench, CONNECTIONS, type RunningConnect } from '../support/connect'
+import { wire } from '../support/wire'
 import { amountOf } from './checker'
 
 /** What the chaos tests share: a topic with numbered records, a pipeline that takes them into a table, and what a run has said. */
@@ -9,12 +9,11 @@ import { amountOf } from './checker'
 export const PARTITIONS = 12
 const LANES = 4
 
-const schemaWith = (...more: readonly object[]): Schema =>
-  ({
-    type: 'record',
-    name: 'Payment',
-    fields: [{ name: 'id', type: 'long' }, { name: 'device', type: 'string' }, { name: 'amount', type: 'long' }, ...more],
-  }) as Schema
+const schemaWith = (...more: readonly object[]): object => ({
+  type: 'record',
+  name: 'Payment',
+  fields: [{ name: 'id', type: 'long' }, { name: 'device', type: 'string' }, { name: 'amount', type: 'long' }, ...more],
+})
 
 export interface World {
   readonly bench: Bench
@@ -42,15 +41,11 @@ const CHUNK = PARTITIONS * 40
 export async function createWorld(bench: Bench, name: string, options: WorldOptions = {}): Promise<World> {
   const topic = bench.unique(name)
   const table = name.replaceAll('-', '_')
-  const admin = bench.client.admin()
-  await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }], waitForLeaders: true })
-  await admin.disconnect()
-  const register = async (schema: Schema): Promise<{ id: number; type: Type }> => {
-    const text = { type: 'AVRO' as never, schema: JSON.stringify(schema) }
-    const { id } = await bench.schemas.register(text, { subject: `${topic}-value` })
-    return { id, type: Type.forSchema(schema) }
-  }
+  await bench.createTopic(topic, PARTITIONS)
+  const register = async (schema: object): Promise<{ id: number; type: Type }> => ({
+    id: await bench.registerValues(topic, schema),
+    type: Type.forSchema(schema as Schema),
+  })
   let written = await register(schemaWith())
   const file = bench.file(
     `${name}.yaml`,
@@ -132,25 +127,5 @@ export function eventsOf(stderr: string, name: string): readonly SaidEvent[] {
     .map(line => JSON.parse(line) as SaidEvent)
 }
 
-/** Waits until a condition outside of a process holds. */
-export async function until(what: string, holds: () => Promise<boolean> | boolean, ms = 60_000): Promise<void> {
-  const deadline = Date.now() + ms
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${ms / 1000} s: ${what}`)
-    await delay(50)
-  }
-}
-
 /** Resolves once a run says so, or has ended. */
 export const saidOrEnded = (run: RunningConnect, pattern: RegExp): Promise<unknown> => run.says(pattern).catch(() => {})
-
-/** Mulberry32 by Tommy Ettinger, public domain. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}

@@ -5,6 +5,7 @@ import { visibleCommands } from '../../cli/completion/model'
 import { exampleFiles } from '../../cli/example_files'
 import { createProgram } from '../../cli/program'
 import { builtInRegistry } from '../../cli/registry'
+import { commandOf, words } from '../support/command_lines'
 import { collectingIo, inProcess } from '../support/in_process'
 import { temporaryFolder } from '../support/temporary_folder'
 
@@ -56,19 +57,7 @@ test.each(blocks('yaml').map((text, i) => ({ i, text })))('YAML block $i of the 
   expect(await inProcess(['validate', file], ENV)).toMatchObject({ code: 0, err: '' })
 })
 
-/** Words of a command line; quotes hold one together. */
-const words = (line: string): readonly string[] => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(m => m[1] ?? m[2])
-
-/** Parses a command line as `connect` would, without running it; gives the command's name. */
-async function parsed(line: string): Promise<string> {
-  const [, ...args] = words(line)
-  let ran = ''
-  const program = createProgram(collectingIo().io, async name => {
-    ran = name
-  })
-  await program.parseAsync([...args], { from: 'user' })
-  return ran
-}
+const parsed = (line: string): Promise<string> => commandOf(words(line).slice(1))
 
 const commandLines = [
   ...blocks('sh').flatMap(block => block.split('\n')),

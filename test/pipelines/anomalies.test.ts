@@ -1,4 +1,4 @@
-import { type Bench, runResult, startBench } from '../support/connect'
+import { type Bench, CONNECTIONS, runResult, startBench } from '../support/connect'
 
 /** The whole sentence: records through Kafka into ClickHouse, windows, scores, anomalies back into a topic and from there into a table. */
 
@@ -10,10 +10,7 @@ afterAll(() => bench?.stop())
 
 /** Three quiet devices for eight hours; some get a burst far above their noise. */
 const pipeline = (name: string): string => `name: ${name}
-connections:
-  kafka: {brokers: "\${KAFKA_BROKERS}", schema_registry: "\${SCHEMA_REGISTRY_URL}"}
-  clickhouse: {url: "\${CLICKHOUSE_URL}", database: "\${CLICKHOUSE_DATABASE}"}
-flows:
+${CONNECTIONS}flows:
   make:
     source:
       type: generate
@@ -45,11 +42,11 @@ async function anomaliesOf(name: string): Promise<readonly unknown[]> {
   expect(outcome.code).toBe(0)
   expect(runResult(outcome).flows.make.written).toBe(3 * 8 * 360)
   const records = await bench.records(`${name}-anomalies`)
-  return Promise.all(records.map(async r => bench.schemas.decode(r.value ?? Buffer.alloc(0))))
+  return Promise.all(records.map(bench.decode))
 }
 
 test('bursts are found, an independent consumer reads them, and a second run from scratch finds the same', async () => {
-  const [first, second] = ['sentence_a', 'sentence_b'].map(n => bench.unique(n).replace(/[^a-z0-9_]/gi, '_'))
+  const [first, second] = ['sentence_a', 'sentence_b'].map(bench.identifier)
   const found = (await anomaliesOf(first)) as { id: string; status: string; score: number; key: Record<string, string> }[]
   const raised = found.filter(a => a.status === 'raised')
   const bursts = await bench.sql(

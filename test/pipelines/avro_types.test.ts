@@ -1,5 +1,7 @@
-import { avscType, EVERYTHING, JSON_COLUMNS, REDRESSED, type Row, rowsOf, SELECT, seen } from '../support/avro_everything'
-import { type Bench, CONNECTIONS, envelopeOf, runResult, startBench, wire } from '../support/connect'
+import { EVERYTHING, JSON_COLUMNS, REDRESSED, type Row, rowsOf, SELECT, seen } from '../support/avro_everything'
+import { avscType } from '../support/avsc'
+import { type Bench, CONNECTIONS, envelopeOf, runResult, startBench } from '../support/connect'
+import { wire } from '../support/wire'
 
 /** Every Avro type through Kafka into ClickHouse, and through our Kafka sink, against avsc; and what a table must not change. */
 
@@ -17,23 +19,13 @@ beforeAll(async () => {
 })
 afterAll(() => bench?.stop())
 
-/** Registers the schema under the topic's subject. */
-async function register(subject: string, schema: unknown): Promise<number> {
-  const response = await fetch(`${bench.registry.address}/subjects/${subject}/versions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-    body: JSON.stringify({ schema: JSON.stringify(schema) }),
-  })
-  return ((await response.json()) as { id: number }).id
-}
-
 async function schemaOf(id: number): Promise<unknown> {
   const response = await fetch(`${bench.registry.address}/schemas/ids/${id}`)
   return JSON.parse(((await response.json()) as { schema: string }).schema)
 }
 
-async function produceAvro(name: string, schema: unknown, records: readonly Buffer[]): Promise<void> {
-  const id = await register(`${name}-value`, schema)
+async function produceAvro(name: string, schema: object, records: readonly Buffer[]): Promise<void> {
+  const id = await bench.registerValues(name, schema)
   await produce(
     name,
     records.map(body => wire(id, body)),
@@ -132,7 +124,7 @@ describe('what a table would change silently is refused or right', () => {
       String(r.headers?.['__connect.errors.exception.message']),
     ])
 
-  async function ingest(name: string, schema: unknown, values: readonly Row[]) {
+  async function ingest(name: string, schema: object, values: readonly Row[]) {
     const from = bench.unique(name)
     const made = avscType(schema)
     await produceAvro(

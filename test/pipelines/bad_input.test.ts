@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs'
 import path from 'node:path'
-import { avscType } from '../support/avro_everything'
+import { avscType } from '../support/avsc'
 import {
   type Bench,
   CONNECTIONS,
@@ -10,8 +10,8 @@ import {
   runResult,
   startBench,
   type TopicRecord,
-  wire,
 } from '../support/connect'
+import { wire } from '../support/wire'
 
 /** One bad record between good ones, of each kind: set aside with all that is known of it, or the flow stops before it. */
 
@@ -93,26 +93,15 @@ beforeAll(async () => {
   kinds = KINDS.filter(k => k.name !== 'checksum' || !bench.kafka.external)
   if (kinds.length < KINDS.length)
     process.stderr.write('skipped: a wrong checksum (the log files of this broker are out of reach)\n')
-  const admin = bench.client.admin()
-  await admin.connect()
-  await admin.createTopics({
-    topics: kinds.map(k => ({
-      topic: topicOf(k),
-      numPartitions: 1,
-      configEntries: [
-        { name: 'max.message.bytes', value: String(HUGE + 10_000) },
-        // the records are old
-        { name: 'retention.ms', value: '-1' },
-      ],
-    })),
-  })
-  await admin.disconnect()
+  // the records are old
+  const config = { 'max.message.bytes': String(HUGE + 10_000), 'retention.ms': '-1' }
+  for (const kind of kinds) await bench.createTopic(topicOf(kind), 1, config)
   const type = avscType(ROW)
   const producer = bench.client.producer()
   await producer.connect()
   for (const kind of kinds) {
     const topic = topicOf(kind)
-    const id = kind.format === 'avro' ? await register(`${topic}-value`) : 0
+    const id = kind.format === 'avro' ? await bench.registerValues(topic, ROW) : 0
     const encode = (row: { id: number; v: number }): Buffer =>
       kind.format === 'avro' ? wire(id, type.toBuffer(row)) : Buffer.from(JSON.stringify(row))
     const bad = kind.bad(encode({ id: 3, v: 3 }), id)
@@ -131,15 +120,6 @@ beforeAll(async () => {
   if (checksum) badBytes.set('checksum', damage(topicOf(checksum), Buffer.from('3333333')))
 })
 afterAll(() => bench?.stop())
-
-async function register(subject: string): Promise<number> {
-  const response = await fetch(`${bench.registry.address}/subjects/${subject}/versions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-    body: JSON.stringify({ schema: JSON.stringify(ROW) }),
-  })
-  return ((await response.json()) as { id: number }).id
-}
 
 /** Changes one byte of the record that holds `mark` in the files of the broker; gives the whole damaged batch. */
 function damage(topic: string, mark: Buffer): Buffer {
@@ -312,11 +292,7 @@ test('on_error: stop ends each flow before its bad record, at every start, until
 
 test('a good record of 20 MB arrives', async () => {
   const topic = bench.unique('large')
-  const admin = bench.client.admin()
-  await admin.connect()
-  const configEntries = [{ name: 'max.message.bytes', value: String(HUGE + 10_000) }]
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }] })
-  await admin.disconnect()
+  await bench.createTopic(topic, 1, { 'max.message.bytes': String(HUGE + 10_000) })
   const producer = bench.client.producer()
   await producer.connect()
   for (const [id, size] of [

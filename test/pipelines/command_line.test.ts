@@ -14,6 +14,7 @@ import {
   start,
   startBench,
 } from '../support/connect'
+import { until } from '../support/until'
 
 /** What every command prints and exits with, seen from a shell. */
 
@@ -81,8 +82,7 @@ describe('run', () => {
     const run = bench.startRun(endless('pages', 'pages'), ['--listen', `127.0.0.1:${port}`])
     await run.says(/session .* with lanes/)
     const status = async (): Promise<FlowStatus> => ((await (await fetch(`${at}/status`)).json()) as Status).flows[0]
-    let counts = await status()
-    while (counts.written + counts.filtered < COUNT) counts = await status()
+    await until('every record written or filtered', status, s => s.written + s.filtered >= COUNT)
     const health = await fetch(`${at}/health`)
     expect([health.status, await health.json()]).toEqual([200, expect.objectContaining({ ok: true })])
     const metrics = await (await fetch(`${at}/metrics`)).text()

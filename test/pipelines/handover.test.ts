@@ -1,6 +1,7 @@
 import path from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { type Bench, CONNECTIONS, type RunningConnect, startBench, wire } from '../support/connect'
+import { type Bench, CONNECTIONS, type RunningConnect, startBench } from '../support/connect'
+import { registerReadings } from '../support/readings'
+import { until } from '../support/until'
 import {
   bits,
   comparable,
@@ -9,8 +10,7 @@ import {
   type Event,
   expectedRows,
   makeInput,
-  READING,
-  readingType,
+  PARTITIONS,
   SAME,
   verdicts,
   viewRows,
@@ -23,7 +23,6 @@ import {
  */
 const { events } = makeInput(11, 200)
 const THIRD = Math.floor(events.length / 3)
-const PARTITIONS = 4
 const TALKATIVE = ['--log-level', 'debug', '--log-format', 'json']
 
 let bench: Bench
@@ -36,7 +35,7 @@ interface Scored {
   /** A worker of its own data folder. */
   worker(data: string, ...args: string[]): RunningConnect
   /** Resolves when so many scores can be read. */
-  scored(count: number): Promise<void>
+  scored(count: number): Promise<unknown>
   scores(): Promise<readonly string[]>
 }
 
@@ -44,15 +43,9 @@ interface Scored {
 async function createScored(prefix: string): Promise<Scored> {
   const name = bench.unique(prefix)
   const out = `${name}-scores`
-  const admin = bench.client.admin()
-  await admin.connect()
   // the records are stamped long ago, and a broker would delete them
-  const configEntries = [{ name: 'retention.ms', value: '-1' }]
-  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS, configEntries }], waitForLeaders: true })
-  await admin.disconnect()
-  const schema = { type: 'AVRO' as never, schema: JSON.stringify(READING) }
-  const { id } = await bench.schemas.register(schema, { subject: `${name}-value` })
-  const type = readingType()
+  await bench.createTopic(name, PARTITIONS, { 'retention.ms': '-1' })
+  const encode = await registerReadings(bench, name)
   const file = bench.file(
     `${name}.yaml`,
     `name: ${name}
@@ -79,20 +72,21 @@ flows:
     async produce(some) {
       const producer = bench.client.producer({ idempotent: true, maxInFlightRequests: 1 })
       await producer.connect()
-      const messages = some.map(({ partition, ...row }) => ({ partition, value: wire(id, type.toBuffer(row)), timestamp: '1' }))
+      const messages = some.map(({ partition, ...row }) => ({ partition, value: encode(row), timestamp: '1' }))
       await producer.send({ topic: name, messages })
       await producer.disconnect()
     },
     worker: (data, ...args) =>
       bench.startRun(file, ['--data', path.join(bench.folder, `${name}-${data}`), ...TALKATIVE, ...args]),
     async scored(count) {
-      // offsets of transaction markers count too, so this is an early end at the latest
-      const written = async () => (await bench.endOffsets(out)).reduce((n, end) => n + Number(end), 0)
-      while ((await written()) < count || (await bench.records(out)).length < count) await delay(50)
+      const enough = (n: number): boolean => n >= count
+      // offsets count transaction markers too, so they are there first; asking for them costs little
+      await until('enough offsets', async () => (await bench.endOffsets(out)).reduce((n, end) => n + Number(end), 0), enough)
+      return until('enough scores', async () => (await bench.records(out)).length, enough)
     },
     async scores() {
       const records = await bench.records(out)
-      const said = await Promise.all(records.map(async r => (await bench.schemas.decode(r.value ?? Buffer.alloc(0))) as object))
+      const said = (await Promise.all(records.map(bench.decode))) as readonly object[]
       return said.map(s => JSON.stringify({ ...s, pipeline: '' }, (_, x) => (typeof x === 'number' ? bits(x) : x))).sort()
     },
   }

@@ -11,19 +11,11 @@ afterAll(() => bench?.stop())
 /** A real broker refuses sessions below 6 s by default. */
 const session = (): string => (bench.kafka.external ? '6s' : '1s')
 
-async function createTopic(topic: string, partitions: number, settings: Readonly<Record<string, string>> = {}): Promise<void> {
-  const admin = bench.client.admin()
-  await admin.connect()
-  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] })
-  await admin.disconnect()
-}
-
 test('killed in the middle and started again: a read_committed consumer sees each record once', async () => {
   const COUNT = 12_000
   const [from, to, name] = ['ids', 'copies', 'copy'].map(bench.unique)
-  await createTopic(from, 3)
-  await createTopic(to, 3)
+  await bench.createTopic(from, 3)
+  await bench.createTopic(to, 3)
   const producer = bench.client.producer()
   await producer.connect()
   for (let at = 0; at < COUNT; at += 3_000) {
@@ -80,7 +72,7 @@ describe('a record that the topic does not take', () => {
 
   beforeAll(async () => {
     from = bench.unique('sizes')
-    await createTopic(from, 1)
+    await bench.createTopic(from, 1)
     const producer = bench.client.producer()
     await producer.connect()
     const texts = ['a', 'b'.repeat(3 * LIMIT), 'c']
@@ -115,7 +107,7 @@ flows:
 
   test('stop: the transaction with its neighbours is not committed, at every start; a dead letter then lets them pass', async () => {
     const [to, name] = ['sizes-stop', 'stop'].map(bench.unique)
-    await createTopic(to, 1, { 'max.message.bytes': String(LIMIT) })
+    await bench.createTopic(to, 1, { 'max.message.bytes': String(LIMIT) })
     const file = pipeline(name, to, 'stop')
     for (let attempt = 0; attempt < 2; attempt++) {
       const outcome = await bench.run(file)
@@ -136,7 +128,7 @@ flows:
 
   test('dead letter: it is set aside whole, its neighbours pass once', async () => {
     const [to, name, dead] = ['sizes-dead', 'dead', 'sizes-dead-letters'].map(bench.unique)
-    await createTopic(to, 1, { 'max.message.bytes': String(LIMIT) })
+    await bench.createTopic(to, 1, { 'max.message.bytes': String(LIMIT) })
     const file = pipeline(name, to, `{dead_letter: ${dead}}`)
     const outcome = await bench.run(file)
     expect({ code: outcome.code, flows: runResult(outcome).flows }).toEqual({
@@ -158,9 +150,9 @@ flows:
 
   test('a dead letter that cannot be written stops the flow before the transaction', async () => {
     const [to, name, dead] = ['sizes-lost', 'lost', 'sizes-lost-letters'].map(bench.unique)
-    await createTopic(to, 1, { 'max.message.bytes': String(LIMIT) })
+    await bench.createTopic(to, 1, { 'max.message.bytes': String(LIMIT) })
     // takes not even the headers of a dead letter
-    await createTopic(dead, 1, { 'max.message.bytes': '100' })
+    await bench.createTopic(dead, 1, { 'max.message.bytes': '100' })
     const outcome = await bench.run(pipeline(name, to, `{dead_letter: ${dead}}`))
     expect({ code: outcome.code, flows: runResult(outcome).flows }).toMatchObject({
       code: 1,

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path'
 import { type Bench, runResult, startBench } from '../support/connect'
 import { seeded } from '../support/seeded'
+import { testUnless } from '../support/skip'
 
 /**
  * The main job on the Numenta Anomaly Benchmark, by the example as it is shipped: files -> Avro in Kafka -> ClickHouse -> windows ->
@@ -13,10 +14,8 @@ const TOTAL = 67_740
 const MINUTE = 60_000
 
 /** The data of the benchmark, where it is. */
-const nab = (): string | null => {
-  const candidates = [process.env.NAB_DIR, path.resolve(__dirname, '../../../shared/data/nab')]
-  return candidates.find(c => c !== undefined && existsSync(path.join(c, 'realAWSCloudwatch'))) ?? null
-}
+const { NAB_DIR } = process.env
+const nab = NAB_DIR !== undefined && existsSync(path.join(NAB_DIR, 'realAWSCloudwatch')) ? NAB_DIR : null
 
 interface Point {
   readonly series: string
@@ -126,7 +125,7 @@ class Example {
     const records = await bench.records(this.anomalies)
     return Promise.all(
       records.map(async r => {
-        const anomaly = (await bench.schemas.decode(r.value ?? Buffer.alloc(0))) as Anomaly
+        const anomaly = (await bench.decode(r)) as Anomaly
         expect(r.key?.toString()).toBe(anomaly.id)
         return { ...anomaly, pipeline: '' }
       }),
@@ -226,7 +225,7 @@ async function readable({ topic, anomalies }: Example, expected: readonly string
   const records = await bench.records(topic)
   const decoded = await Promise.all(
     records.map(async r => {
-      const value = (await bench.schemas.decode(r.value ?? Buffer.alloc(0))) as Record<string, unknown>
+      const value = (await bench.decode(r)) as Record<string, unknown>
       expect(r.key?.toString()).toBe(value.series)
       return { series: String(value.series), timestamp: Number(value.timestamp), value: Number(value.value) }
     }),
@@ -249,22 +248,20 @@ async function sameAgain(name: string, folder: string, anomalies: readonly Anoma
   expect(texts(await example.found())).toEqual(texts(anomalies))
 }
 
-const found = nab()
-if (found === null) process.stderr.write('skipped: the whole benchmark (set NAB_DIR to a copy of its data folder)\n')
-const whole = found === null ? test.skip : test
+const whole = testUnless(nab === null ? 'set NAB_DIR to a copy of its data folder' : null, 'the whole Numenta benchmark')
 let wholeFound: readonly Anomaly[] | null = null
 /** 20,000 windows and more are closed and scored in each run. */
 const WHOLE_MS = 300_000
 whole(
   '17 series of the benchmark reach topic, table and both views value by value, once, and have anomalies',
   async () => {
-    expect(pointsOf(found ?? '')).toHaveLength(TOTAL)
-    wholeFound = await movesAll('nab', found ?? '', { means: true })
+    expect(pointsOf(nab ?? '')).toHaveLength(TOTAL)
+    wholeFound = await movesAll('nab', nab ?? '', { means: true })
     expect(new Set(wholeFound.map(a => a.view))).toEqual(new Set(['metrics_5m', 'metrics_15m']))
   },
   WHOLE_MS,
 )
-whole('from scratch they have the same anomalies', () => sameAgain('nab_again', found ?? '', wholeFound ?? []), WHOLE_MS)
+whole('from scratch they have the same anomalies', () => sameAgain('nab_again', nab ?? '', wholeFound ?? []), WHOLE_MS)
 
 const folderOf = (name: string): string => {
   const folder = path.join(bench.folder, name)

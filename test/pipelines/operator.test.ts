@@ -5,6 +5,7 @@ import { count, rate } from '../../cli/live/format'
 import { statusLines } from '../../cli/live/lines'
 import type { FlowStatus, Status } from '../../runtime/status'
 import { type Bench, CONNECTIONS, connect, envelopeOf, type Outcome, type RunningConnect, startBench } from '../support/connect'
+import { until } from '../support/until'
 
 /** What an operator sees of a running worker, held against its metrics. */
 
@@ -64,8 +65,7 @@ beforeAll(async () => {
     const records = s.flows.every(f => f.written + f.filtered === COUNT && (f.lag === 0 || f.state === 'finished'))
     return records && s.views.every(v => v.windows > 0)
   }
-  let status = await fetchStatus()
-  while (!settled(status)) status = await fetchStatus()
+  await until('everything read, written and closed', fetchStatus, settled)
 })
 afterAll(async () => {
   run?.child.kill('SIGTERM')
@@ -73,8 +73,12 @@ afterAll(async () => {
   await bench?.stop()
 })
 
-/** `name{labels} value` of the Prometheus text as one number; several lines are added up. */
+/**
+ * `name{labels} value` of the Prometheus text as one number; several lines are added up, none is 0: a counter has no line before
+ * it counts. A metric that does not exist is an error.
+ */
 function metric(text: string, name: string, labels: Readonly<Record<string, string>>): number {
+  expect(text).toContain(`# TYPE olap_connect_${name} `)
   let sum = 0
   for (const [, found, value] of text.matchAll(new RegExp(`^olap_connect_${name}\\{([^}]*)\\} (\\S+)$`, 'gm'))) {
     if (Object.entries(labels).every(([key, v]) => found.includes(`${key}="${v}"`))) sum += Number(value)
@@ -122,12 +126,14 @@ test('three files and twelve flows: every number of the table is that of the met
     return f.written
   })
   expect(checked.sort((a, b) => a - b)).toEqual([...Array(3).fill(COUNT - 100), ...Array(9).fill(COUNT)])
+  expect(status.views).toHaveLength(NAMES.length)
   for (const v of status.views) {
     const labels = { pipeline: v.pipeline, view: v.view }
     expect(v.windows).toBe(metric(metrics, 'windows_total', { ...labels, kind: 'close' }))
     expect(v.revised).toBe(metric(metrics, 'windows_total', { ...labels, kind: 'revise' }))
     expect(v.late).toBe(metric(metrics, 'records_late_total', labels))
-    expect((v.watermark_ms ?? 0) / 1000).toBe(metric(metrics, 'view_watermark_seconds', labels))
+    expect(v.watermark_ms).toBeGreaterThan(0)
+    expect(Number(v.watermark_ms) / 1000).toBe(metric(metrics, 'view_watermark_seconds', labels))
     expect(lines.find(l => l.trim().startsWith(v.view))).toContain(` ${v.windows} `)
   }
   expect(status.services.map(s => [s.service, s.state]).sort()).toEqual([

@@ -3,7 +3,9 @@ import type { AnomalyRow } from '../../cli/page/anomalies'
 import type { KeyPage } from '../../cli/page/keys'
 import type { Series } from '../../cli/page/series'
 import { type Browser, CHROMIUM, openBrowser } from '../support/browser'
-import { type Bench, type RunningConnect, startBench } from '../support/connect'
+import { type Bench, CONNECTIONS, type RunningConnect, startBench } from '../support/connect'
+import { describeUnless } from '../support/skip'
+import { until } from '../support/until'
 
 /**
  * The page of a worker that does the whole thing: records through Kafka into ClickHouse, windows, scores, anomalies. First all
@@ -17,10 +19,7 @@ const MINUTE = 60_000
 const [START, END] = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 3)]
 
 const pipeline = (name: string): string => `name: ${name}
-connections:
-  kafka: {brokers: "\${KAFKA_BROKERS}", schema_registry: "\${SCHEMA_REGISTRY_URL}"}
-  clickhouse: {url: "\${CLICKHOUSE_URL}", database: "\${CLICKHOUSE_DATABASE}"}
-flows:
+${CONNECTIONS}flows:
   make:
     source:
       type: generate
@@ -52,12 +51,13 @@ let address: string
 
 beforeAll(async () => {
   bench = await startBench()
-  name = bench.unique('page').replace('-', '_')
+  name = bench.identifier('page')
   view = `${name}_1m`
   file = bench.file('page.yaml', pipeline(name))
   await startWorker()
   // all but the last windows are closed
   await until(
+    'all but the last windows closed',
     async () => Number((await bench.sql(`SELECT count() AS n FROM {db}.${view}`).catch(() => [{ n: 0 }]))[0].n),
     n => n >= DEVICES * 178,
   )
@@ -72,16 +72,6 @@ async function startWorker(): Promise<void> {
   worker = bench.startRun(file, ['--log-level', 'info'])
   const [, at] = await worker.says(/at (http:\/\/127\.0\.0\.1:\d+)$/m)
   address = at
-}
-
-/** Asks until the answer is good: neither ClickHouse nor the page tells by itself. Throws with the last answer when time is over. */
-async function until<T>(question: () => Promise<T>, good: (answer: T) => boolean): Promise<T> {
-  for (const deadline = performance.now() + 60_000; ; ) {
-    const answer = await question()
-    if (good(answer)) return answer
-    if (performance.now() > deadline) throw new Error(`not in a minute: ${JSON.stringify(answer).slice(0, 1_000)}`)
-    await new Promise(resolve => setTimeout(resolve, 100))
-  }
 }
 
 async function get<T>(url: string): Promise<T> {
@@ -181,59 +171,60 @@ describe('before anything is wrong', () => {
   })
 })
 
-const inBrowser = CHROMIUM ? describe : describe.skip
-inBrowser('in a browser', () => {
-  let browser: Browser
-  let page: Page
-  const problems: string[] = []
-  const asked: string[] = []
+describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)', 'the page in a browser')(
+  'in a browser',
+  () => {
+    let browser: Browser
+    let page: Page
+    const problems: string[] = []
+    const asked: string[] = []
 
-  beforeAll(async () => {
-    browser = await openBrowser(CHROMIUM as string)
-    page = await browser.context.newPage()
-    page.on('console', m => m.type() === 'error' && problems.push(m.text()))
-    page.on('pageerror', e => problems.push(String(e)))
-    page.on('request', r => asked.push(r.url()))
-    await page.goto(address)
-  })
-  afterAll(() => browser?.close())
+    beforeAll(async () => {
+      browser = await openBrowser(CHROMIUM as string)
+      page = await browser.context.newPage()
+      page.on('console', m => m.type() === 'error' && problems.push(m.text()))
+      page.on('pageerror', e => problems.push(String(e)))
+      page.on('request', r => asked.push(r.url()))
+      await page.goto(address)
+    })
+    afterAll(() => browser?.close())
 
-  const overflow = () => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>
-  const card = (device: string) => page.locator(`.card[data-key='["${device}"]']`)
+    const overflow = () => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>
+    const card = (device: string) => page.locator(`.card[data-key='["${device}"]']`)
 
-  test('the quiet state says so, with the figures of /metrics and ClickHouse', async () => {
-    await page.waitForSelector('#verdict[data-level="ok"]')
-    expect(await page.textContent('#verdict h1')).toBe('All is well')
-    await page.waitForSelector('#flows tr[data-flow="ingest"]')
-    const shown = async () =>
-      Number((await page.textContent('#flows tr[data-flow="ingest"] [data-cell="written"]'))?.replaceAll(',', ''))
-    expect(await until(shown, n => n >= DEVICES * 360)).toBe(await writtenOf('ingest'))
-    const [row] = await bench.sql(`SELECT count() AS n FROM {db}.${name}`)
-    expect(await shown()).toBe(Number(row.n))
-    expect(await page.locator('#services li .state[data-level="ok"]').count()).toBeGreaterThanOrEqual(2)
-  })
+    test('the quiet state says so, with the figures of /metrics and ClickHouse', async () => {
+      await page.waitForSelector('#verdict[data-level="ok"]')
+      expect(await page.textContent('#verdict h1')).toBe('All is well')
+      await page.waitForSelector('#flows tr[data-flow="ingest"]')
+      const shown = async () =>
+        Number((await page.textContent('#flows tr[data-flow="ingest"] [data-cell="written"]'))?.replaceAll(',', ''))
+      expect(await until('all rows on the page', shown, n => n >= DEVICES * 360)).toBe(await writtenOf('ingest'))
+      const [row] = await bench.sql(`SELECT count() AS n FROM {db}.${name}`)
+      expect(await shown()).toBe(Number(row.n))
+      expect(await page.locator('#services li .state[data-level="ok"]').count()).toBeGreaterThanOrEqual(2)
+    })
 
-  test('only series on the screen are asked for and drawn', async () => {
-    await page.waitForSelector('.card canvas')
-    expect(await page.textContent('#key-count')).toBe(`${DEVICES} keys, the strangest first`)
-    const keys = asked
-      .filter(url => url.includes(`/api/views/${view}?`))
-      .map(url => new URL(url).searchParams.getAll('key').length)
-    expect(keys.length).toBeGreaterThan(0)
-    expect(Math.max(...keys)).toBeLessThan(DEVICES / 2)
-    expect(await page.locator('.card canvas').count()).toBeLessThan(DEVICES / 2)
-  })
+    test('only series on the screen are asked for and drawn', async () => {
+      await page.waitForSelector('.card canvas')
+      expect(await page.textContent('#key-count')).toBe(`${DEVICES} keys, the strangest first`)
+      const keys = asked
+        .filter(url => url.includes(`/api/views/${view}?`))
+        .map(url => new URL(url).searchParams.getAll('key').length)
+      expect(keys.length).toBeGreaterThan(0)
+      expect(Math.max(...keys)).toBeLessThan(DEVICES / 2)
+      expect(await page.locator('.card canvas').count()).toBeLessThan(DEVICES / 2)
+    })
 
-  test('a burst appears by itself: in the verdict, in its series, in the list', async () => {
-    await burst('d17')
-    await page.waitForSelector('#verdict:not([data-level="ok"]) h1:has-text("d17")')
-    const strange = page.locator('.card').first()
-    await page.waitForSelector(`.card:first-child[data-key='["d17"]']:not([data-markers="0"])[data-markers]`)
-    expect(await strange.getAttribute('data-level')).not.toBe('ok')
-    expect(await strange.getAttribute('data-band')).toBe('true')
-    // the marks are there, in their colour
-    const marks = (await page.evaluate(
-      `(() => {
+    test('a burst appears by itself: in the verdict, in its series, in the list', async () => {
+      await burst('d17')
+      await page.waitForSelector('#verdict:not([data-level="ok"]) h1:has-text("d17")')
+      const strange = page.locator('.card').first()
+      await page.waitForSelector(`.card:first-child[data-key='["d17"]']:not([data-markers="0"])[data-markers]`)
+      expect(await strange.getAttribute('data-level')).not.toBe('ok')
+      expect(await strange.getAttribute('data-band')).toBe('true')
+      // the marks are there, in their colour
+      const marks = (await page.evaluate(
+        `(() => {
         const canvas = document.querySelector('.card canvas')
         const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
         const probe = document.createElement('canvas').getContext('2d')
@@ -244,74 +235,76 @@ inBrowser('in a browser', () => {
         for (let i = 0; i < data.length; i += 4) if (data[i] === r && data[i + 1] === g && data[i + 2] === b && data[i + 3] === 255) n++
         return n
       })()`,
-    )) as number
-    expect(marks).toBeGreaterThan(15)
+      )) as number
+      expect(marks).toBeGreaterThan(15)
 
-    const told = (await Promise.all(
-      (await bench.records(`${name}-anomalies`)).map(r => bench.schemas.decode(r.value as Buffer)),
-    )) as {
-      status: string
-      score: number
-      key: Record<string, string>
-      features: Record<string, { value: number }>
-    }[]
-    const raised = told.filter(a => a.status === 'raised' && a.key.device === 'd17')
-    const rows = page.locator('#anomalies tbody tr[data-id]', { hasText: 'd17' })
-    await until(
-      () => rows.count(),
-      n => n === raised.length,
-    )
-    const scores = await rows.locator('td.n').allTextContents()
-    expect(scores.sort()).toEqual(raised.map(a => a.score.toFixed(1)).sort())
-  })
+      const told = (await Promise.all((await bench.records(`${name}-anomalies`)).map(bench.decode))) as {
+        status: string
+        score: number
+        key: Record<string, string>
+        features: Record<string, { value: number }>
+      }[]
+      const raised = told.filter(a => a.status === 'raised' && a.key.device === 'd17')
+      const rows = page.locator('#anomalies tbody tr[data-id]', { hasText: 'd17' })
+      await until(
+        'a row for each alert',
+        () => rows.count(),
+        n => n === raised.length,
+      )
+      const scores = await rows.locator('td.n').allTextContents()
+      expect(scores.sort()).toEqual(raised.map(a => a.score.toFixed(1)).sort())
+    })
 
-  test('filters and search', async () => {
-    const rows = page.locator('#anomalies tbody tr[data-id]')
-    await page.fill('#anomaly-search', 'd17 level')
-    await until(
-      () => rows.count(),
-      n => n > 0,
-    )
-    await page.fill('#anomaly-search', 'no such thing')
-    await page.waitForSelector('#anomalies tbody tr.none')
-    await page.fill('#anomaly-search', '')
-    await page.fill('#search', 'd3')
-    await until(
-      () => page.locator('.card').count(),
-      n => n === 10,
-    )
-    // a row leads to its series
-    await rows.first().click()
-    await card('d17').waitFor()
-    expect(await page.inputValue('#search')).toBe('d17')
-  })
+    test('filters and search', async () => {
+      const rows = page.locator('#anomalies tbody tr[data-id]')
+      await page.fill('#anomaly-search', 'd17 level')
+      await until(
+        'rows that were searched for',
+        () => rows.count(),
+        n => n > 0,
+      )
+      await page.fill('#anomaly-search', 'no such thing')
+      await page.waitForSelector('#anomalies tbody tr.none')
+      await page.fill('#anomaly-search', '')
+      await page.fill('#search', 'd3')
+      await until(
+        'series that were searched for',
+        () => page.locator('.card').count(),
+        n => n === 10,
+      )
+      // a row leads to its series
+      await rows.first().click()
+      await card('d17').waitFor()
+      expect(await page.inputValue('#search')).toBe('d17')
+    })
 
-  test.each([
-    [1280, 800],
-    [390, 844],
-  ])('fits %p x %p', async (width, height) => {
-    await page.setViewportSize({ width, height })
-    expect(await overflow()).toBeLessThanOrEqual(0)
-  })
+    test.each([
+      [1280, 800],
+      [390, 844],
+    ])('fits %p x %p', async (width, height) => {
+      await page.setViewportSize({ width, height })
+      expect(await overflow()).toBeLessThanOrEqual(0)
+    })
 
-  test('nothing failed, and nobody else was asked', () => {
-    expect(problems).toEqual([])
-    expect([...new Set(asked.map(url => new URL(url).origin))]).toEqual([address])
-  })
+    test('nothing failed, and nobody else was asked', () => {
+      expect(problems).toEqual([])
+      expect([...new Set(asked.map(url => new URL(url).origin))]).toEqual([address])
+    })
 
-  test('a worker that is gone is not taken for one that is well', async () => {
-    worker.child.kill('SIGTERM')
-    await worker.ended
-    await page.waitForSelector('#verdict[data-level="unknown"]')
-    expect(await page.textContent('#verdict h1')).toBe('The worker does not answer')
-  })
-})
+    test('a worker that is gone is not taken for one that is well', async () => {
+      worker.child.kill('SIGTERM')
+      await worker.ended
+      await page.waitForSelector('#verdict[data-level="unknown"]')
+      expect(await page.textContent('#verdict h1')).toBe('The worker does not answer')
+    })
+  },
+)
 
 describe('after a restart', () => {
   test('anomalies are there again, and the bands are what the detector said at the time', async () => {
     if (worker.child.exitCode === null) {
       if (!CHROMIUM) await burst('d17')
-      await until(anomalies, rows => rows.some(a => a.key.device === 'd17'))
+      await until('the burst', anomalies, rows => rows.some(a => a.key.device === 'd17'))
       worker.child.kill('SIGTERM')
       await worker.ended
     }

@@ -1,24 +1,14 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { connect, envelopeOf, type Outcome, runResult } from '../support/connect'
+import { temporaryFolder } from '../support/temporary_folder'
 
 /** Plugins of a third party in a real run, named by `plugins:`. No services: files and the generator in, a file out. */
 
 const SAMPLES = path.resolve(__dirname, '../third-party')
 const plugins = `plugins: [${path.join(SAMPLES, 'sample_sink.cjs')}, ${path.join(SAMPLES, 'sample_transform.mjs')}]`
 
-let folder: string
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'olap-connect-plugins-'))
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const write = (name: string, text: string): string => {
-  const file = path.join(folder, name)
-  writeFileSync(file, text)
-  return file
-}
+const { path: folder, file: write } = temporaryFolder()
 const run = (file: string, ...args: readonly string[]): Promise<Outcome> =>
   connect(['run', file, '--until-caught-up', '--json', '--listen', 'off', '--data', path.join(folder, 'data'), ...args])
 

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
+import { words } from '../support/command_lines'
 import { type Bench, connect, type Outcome, type RunningConnect, start, startBench } from '../support/connect'
 import { inProcess } from '../support/in_process'
 
@@ -49,7 +50,6 @@ afterAll(async () => {
   for (const folder of [cwd, elsewhere]) rmSync(folder, { recursive: true, force: true })
 })
 
-const words = (line: string): readonly string[] => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(m => m[1] ?? m[2])
 const run = (line: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> =>
   connect(words(line).slice(1), { cwd, env })
 /** What opens no socket needs no process. */
@@ -99,7 +99,8 @@ const CASES: Readonly<Record<string, (line: string) => Promise<void> | void>> = 
   [`connect tail ${EXAMPLE} ec2.anomalies --from beginning --limit 3`]: async line => {
     const outcome = await run(line)
     expect(outcome.code).toBe(0)
-    for (const record of outcome.stdout.trim().split('\n').filter(Boolean)) expect(JSON.parse(record)).toHaveProperty('score')
+    const records = outcome.stdout.trim().split('\n')
+    expect(records.map(r => JSON.parse(r))).toEqual(Array(3).fill(expect.objectContaining({ score: expect.any(Number) })))
     services = start(['dev'], { cwd })
     while (!services.stdout().includes('Ctrl-C')) await once(services.child.stdout as Readable, 'data')
   },

@@ -69,14 +69,8 @@ const SCHEMA = {
 
 /** By a producer that is not ours; two records are not what they should be. */
 async function produce(topic: string, all: readonly Event[]): Promise<void> {
-  const { id } = await bench.schemas.register(
-    { type: 'AVRO' as never, schema: JSON.stringify(SCHEMA) },
-    { subject: `${topic}-value` },
-  )
-  const admin = bench.client.admin()
-  await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] })
-  await admin.disconnect()
+  const id = await bench.registerValues(topic, SCHEMA)
+  await bench.createTopic(topic, 3)
   const messages = await Promise.all(
     all.map(async ({ device, ...value }) => ({
       key: device,

@@ -1,11 +1,11 @@
 import { appendFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Type } from 'avsc'
 import fc from 'fast-check'
 import { connect } from '../../cli/program'
-import { type Bench, CONNECTIONS, startBench, wire } from '../support/connect'
+import { type Bench, CONNECTIONS, startBench } from '../support/connect'
 import { collectingIo } from '../support/in_process'
+import { registerReadings } from '../support/readings'
 import { BruteForce, event, SHAPES, type Shape, Timeline } from '../support/window_streams'
 
 /**
@@ -39,17 +39,6 @@ const scenario = fc.record({
   steps: fc.array(step, { minLength: 3, maxLength: 8 }),
 })
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never
-
-const READING = {
-  type: 'record' as const,
-  name: 'Reading',
-  fields: [
-    { name: 'device', type: 'string' },
-    { name: 'ts', type: { type: 'long', logicalType: 'timestamp-millis' } },
-    { name: 'cpu', type: 'double' },
-  ],
-}
-const type = Type.forSchema(READING as never)
 
 let bench: Bench
 let number = 0
@@ -126,15 +115,10 @@ views:
 
 async function mismatch(one: Scenario): Promise<string | null> {
   const shape = SHAPES[one.shape]
-  const name = bench.unique(`property_${++number}`).replace(/[^a-z0-9_]/gi, '_')
-  const admin = bench.client.admin()
-  await admin.connect()
+  const name = bench.identifier(`property_${++number}`)
   // the records are of years ago, which a broker would delete
-  const configEntries = [{ name: 'retention.ms', value: '-1' }]
-  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS, configEntries }], waitForLeaders: true })
-  await admin.disconnect()
-  const schema = { type: 'AVRO' as never, schema: JSON.stringify(READING) }
-  const { id } = await bench.schemas.register(schema, { subject: `${name}-value` })
+  await bench.createTopic(name, PARTITIONS, { 'retention.ms': '-1' })
+  const encode = await registerReadings(bench, name)
   const pipeline = file(name, one, shape)
   const producer = bench.client.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
@@ -154,11 +138,7 @@ async function mismatch(one: Scenario): Promise<string | null> {
       const messages = rows.flatMap(({ event, future, twice }) => {
         const stamp = timeline.now
         const ts = timeline.time(event) + (future ? 2 * MAX_AHEAD_MS : 0)
-        const message = {
-          partition,
-          timestamp: String(stamp),
-          value: wire(id, type.toBuffer({ device: event.device, ts, cpu: event.cpu })),
-        }
+        const message = { partition, timestamp: String(stamp), value: encode({ ...event, ts }) }
         const copies = Array.from({ length: twice === 0 ? 2 : 1 }, () => message)
         if (!future) {
           for (const _ of copies) truth.add(partition, { ...event, ts })

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto'
 import path from 'node:path'
-import { type Schema, Type } from 'avsc'
-import { type Bench, CONNECTIONS, type RunningConnect, startBench, wire } from '../support/connect'
+import { type Bench, CONNECTIONS, type RunningConnect, startBench } from '../support/connect'
+import { registerReadings } from '../support/readings'
+import { until } from '../support/until'
 
 /**
  * Two workers on one pipeline: they share partitions of the topic and shards of the view, one of them closes its windows. Whatever
@@ -23,17 +24,6 @@ beforeAll(async () => {
   bench = await startBench()
 })
 afterAll(() => bench?.stop())
-
-const SCHEMA: Schema = {
-  type: 'record',
-  name: 'Reading',
-  fields: [
-    { name: 'device', type: 'string' },
-    { name: 'ts', type: { type: 'long', logicalType: 'timestamp-millis' } },
-    { name: 'cpu', type: 'double' },
-  ],
-}
-const schema = Type.forSchema(SCHEMA)
 
 const pipeline = (name: string, topic: string, detectors: string): string => `name: ${name}
 shutdown_timeout: 20s
@@ -69,12 +59,8 @@ interface Input {
 
 async function createInput(): Promise<Input> {
   const topic = bench.unique(`readings-${randomInt(1e6)}`)
-  const admin = bench.client.admin()
-  await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }], waitForLeaders: true })
-  await admin.disconnect()
-  const text = { type: 'AVRO' as never, schema: JSON.stringify(SCHEMA) }
-  const { id } = await bench.schemas.register(text, { subject: `${topic}-value` })
+  await bench.createTopic(topic, PARTITIONS)
+  const encode = await registerReadings(bench, topic)
   const producer = bench.client.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   return {
@@ -82,7 +68,7 @@ async function createInput(): Promise<Input> {
     async produce(from, to) {
       const messages = Array.from({ length: to - from }, (_, i) => readingsAt(from + i))
         .flat()
-        .map(r => ({ partition: Number(r.device.slice(1)) % PARTITIONS, key: r.device, value: wire(id, schema.toBuffer(r)) }))
+        .map(r => ({ partition: Number(r.device.slice(1)) % PARTITIONS, key: r.device, value: encode(r) }))
       await producer.send({ topic, messages })
     },
     close: () => producer.disconnect(),
@@ -129,8 +115,8 @@ async function expectEachOnce(name: string, seconds: number): Promise<void> {
 /** What a single worker would say, whatever the names: the latest verdict of each window and detector. */
 async function anomaliesOf(name: string): Promise<readonly string[]> {
   const latest = new Map<string, string>()
-  for (const { value } of await bench.records(`${name}-anomalies`)) {
-    const anomaly = (await bench.schemas.decode(value ?? Buffer.alloc(0))) as { id: string }
+  for (const record of await bench.records(`${name}-anomalies`)) {
+    const anomaly = (await bench.decode(record)) as { id: string }
     const text = JSON.stringify(anomaly).replaceAll(name, 'x')
     latest.set(anomaly.id.replaceAll(name, 'x'), text)
   }
@@ -156,16 +142,16 @@ async function well(run: RunningConnect): Promise<void> {
 
 const OWNED = /_v: this worker closes its windows/
 
-const closedAtLeast = async (name: string, count: number): Promise<void> => {
-  for (;;) {
-    const [{ n }] = await bench.sql(`SELECT uniqExact(window_end) AS n FROM {db}.${name}_v`)
-    if (Number(n) >= count) return
-  }
-}
+const closedAtLeast = (name: string, count: number): Promise<unknown> =>
+  until(
+    `${count} windows closed`,
+    async () => Number((await bench.sql(`SELECT uniqExact(window_end) AS n FROM {db}.${name}_v`))[0].n),
+    n => n >= count,
+  )
 
 test('windows, closings and anomalies of two workers are those of one', async () => {
   const SECONDS = 400
-  const names = ['two', 'one'].map(n => bench.unique(n).replace(/[^a-z0-9_]/g, '_'))
+  const names = ['two', 'one'].map(bench.identifier)
   const input = await createInput()
   const detectors = 'level: {type: ewma, features: [mean], warmup: 20}'
   const [two, one] = names.map(name => bench.file(`${name}.yaml`, pipeline(name, input.topic, detectors)))
@@ -194,7 +180,7 @@ test('windows, closings and anomalies of two workers are those of one', async ()
 
 test('another worker closes on where the one that closed was killed', async () => {
   const SECONDS = 300
-  const name = bench.unique('killed').replace(/[^a-z0-9_]/g, '_')
+  const name = bench.identifier('killed')
   const input = await createInput()
   const file = bench.file(`${name}.yaml`, pipeline(name, input.topic, 'high: {type: threshold, if: mean > 60.0}'))
   const running = [worker(file, 'd'), worker(file, 'e')]

@@ -1,29 +1,33 @@
-import avro from 'avsc'
+import {
+  bits32,
+  bits64,
+  DAYS,
+  DECIMALS,
+  DOUBLES,
+  decimalText,
+  doubleText,
+  FINITE,
+  FLOATS,
+  hex,
+  INTS,
+  inner,
+  LONGS,
+  MS,
+  NS,
+  nullable,
+  Random,
+  STRINGS,
+  text,
+  US,
+  UUIDS,
+  unscaled,
+  unscaledOf,
+  uuidText,
+} from './avro_values'
 
 /** A record with every kind of field that Avro has, its values, and what a reader of ClickHouse must see of each. */
 
 export type Row = Record<string, unknown>
-
-/** 64-bit integers as BigInt: avsc's own are doubles. */
-const long = avro.types.LongType.__with({
-  fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
-  toBuffer: (n: bigint) => {
-    const buffer = Buffer.alloc(8)
-    buffer.writeBigInt64LE(n)
-    return buffer
-  },
-  fromJSON: BigInt,
-  toJSON: Number,
-  isValid: (n: unknown) => typeof n === 'bigint',
-  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-})
-
-/** Unions carry the name of their branch, so that a value says which one it is; logical types show the type beneath. */
-export const avscType = (schema: unknown): avro.Type =>
-  avro.Type.forSchema(schema as avro.Schema, {
-    wrapUnions: true,
-    typeHook: part => ((typeof part === 'object' && 'type' in part ? part.type : part) === 'long' ? long : undefined),
-  })
 
 interface Spec {
   readonly name: string
@@ -35,88 +39,6 @@ interface Spec {
   readonly seen?: (value: never) => unknown
 }
 
-/** Seeded, so that a failure can be looked at again (mulberry32). */
-export class Random {
-  #state: number
-  constructor(seed: number) {
-    this.#state = seed
-  }
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-  below(n: number): number {
-    return Math.floor(this.next() * n)
-  }
-  pick<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]
-  }
-  list<T>(most: number, make: () => T): T[] {
-    return Array.from({ length: this.below(most + 1) }, make)
-  }
-  bytes(length: number): Buffer {
-    return Buffer.from(Array.from({ length }, () => this.below(256)))
-  }
-}
-
-const INTS = [0, 1, -1, 63, 64, -65, 8_191, 1_000_000, 2_147_483_647, -2_147_483_648]
-const LONGS = [0n, 1n, -1n, 300n, -(2n ** 53n) - 1n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)]
-const DOUBLES = [0, -0, 0.1 + 0.2, -1.5e-300, 4.9e-324, 1.7976931348623157e308, Number.NaN, Infinity, -Infinity]
-const FINITE = [0.5, -0.25, 1e-7, 51.846000000000004]
-const FLOATS = [0, -0, 1.5, Math.fround(0.1), Math.fround(3.4e38), Number.NaN, -Infinity]
-const STRINGS = ['', 'a', 'ä ö ü', '漢字 \u{1f680}', 'line\nbreak\t"quote" \\', '\u0000inside\u0000', 'x'.repeat(300)]
-/** 1900-01-02 to 2299-12-30: what DateTime64 holds. */
-const DAYS = [0, 1, -1, -25_566, 120_528, 20_000]
-const MS = [0n, -1n, 1_700_000_000_123n, -2_208_902_400_000n, 10_413_619_200_000n]
-const US = MS.map(n => n * 1000n + 7n)
-/** In nanoseconds ClickHouse counts from 1900 to 2262. */
-const NS = [0n, 1n, 1_700_000_000_123_456_789n, -2_208_900_000_000_000_001n, 9_000_000_000_000_000_000n]
-const UUIDS = [
-  '00112233-4455-6677-8899-aabbccddeeff',
-  'ffffffff-0000-4000-8000-000000000001',
-  '61f0c404-5cb3-11e7-907b-a6006ad3dba0',
-]
-
-const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex')
-const text = (v: unknown): string => String(v)
-const nullable = (value: unknown, branch: string, r: Random): unknown => (r.below(3) === 0 ? null : { [branch]: value })
-const inner = (value: unknown): unknown => (value === null ? null : Object.values(value as object)[0])
-
-const doubleText = (v: number): unknown => (Number.isNaN(v) ? 'nan' : v === Infinity ? 'inf' : v === -Infinity ? '-inf' : v)
-const bits64 = (v: number): string => {
-  const b = Buffer.alloc(8)
-  b.writeDoubleBE(v)
-  return Number.isNaN(v) ? 'NaN' : b.toString('hex')
-}
-const bits32 = (v: number): string => {
-  const b = Buffer.alloc(4)
-  b.writeFloatBE(v)
-  return Number.isNaN(v) ? 'NaN' : b.toString('hex')
-}
-
-/** Two's complement, big endian, in as few bytes as it takes, or in `size`. */
-function unscaled(value: bigint, size?: number): Buffer {
-  let length = size ?? 1
-  if (size === undefined) while (value >= 1n << BigInt(8 * length - 1) || value < -(1n << BigInt(8 * length - 1))) length++
-  const digits = BigInt.asUintN(8 * length, value)
-    .toString(16)
-    .padStart(2 * length, '0')
-  return Buffer.from(digits, 'hex')
-}
-export const unscaledOf = (bytes: Uint8Array): bigint =>
-  bytes.length === 0 ? 0n : BigInt.asIntN(8 * bytes.length, BigInt(`0x${hex(bytes)}`))
-const decimalText =
-  (scale: number) =>
-  (bytes: Uint8Array): string => {
-    const value = unscaledOf(bytes)
-    const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, '0')
-    return `${value < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
-  }
-const uuidText = (bytes: Uint8Array): string => hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-
-const DECIMALS = [0n, 1n, -1n, 12_345_678n, -99_999_999_999_999_999_999n, 99_999_999_999_999_999_999n, 127n, 128n, -129n]
 const point = {
   type: 'record',
   name: 'Point',
@@ -129,7 +51,7 @@ const pointOf = (r: Random): Row => ({ x: r.pick(INTS), y: nullable(r.pick(STRIN
 const pointSeen = (p: { x: number; y: unknown }): Row => ({ x: p.x, y: inner(p.y) })
 const list = (n: number): unknown => (n <= 0 ? null : { 'all.types.Chain': { n, next: list(n - 1) } })
 
-export const SPECS: readonly Spec[] = [
+const SPECS: readonly Spec[] = [
   { name: 'boolean', avro: 'boolean', value: r => r.below(2) === 1 },
   { name: 'int', avro: 'int', value: r => r.pick(INTS) },
   { name: 'long', avro: 'long', value: r => r.pick(LONGS), seen: text },

@@ -102,8 +102,6 @@ export const envelopeOf = (outcome: Outcome): Envelope => {
   }
 }
 
-export type FlowCounts = RunResult['flows'][string]
-
 /** The result of a run, held against its committed schema. */
 export const runResult = (outcome: Outcome): RunResult => {
   const { result } = envelopeOf(outcome)
@@ -120,6 +118,8 @@ export interface Bench {
   readonly database: string
   /** A name that no other run has. */
   readonly unique: (name: string) => string
+  /** The same in letters, digits and `_`, as tables and pipelines are called. */
+  readonly identifier: (name: string) => string
   /** Variables that pipeline files of these tests refer to. */
   readonly env: Readonly<Record<string, string>>
   readonly client: Kafka
@@ -133,6 +133,12 @@ export interface Bench {
   sql(statement: string): Promise<readonly Record<string, unknown>[]>
   /** Runs a statement without an answer. */
   command(statement: string): Promise<void>
+  /** Makes a topic and waits until it can be written. */
+  createTopic(topic: string, partitions: number, config?: Readonly<Record<string, string>>): Promise<void>
+  /** Registers the Avro schema of a topic's values; gives its id. */
+  registerValues(topic: string, schema: object): Promise<number>
+  /** The value of a record by the registry's own client. */
+  decode(record: KafkaMessage): Promise<unknown>
   /** Every record of a topic as a read_committed consumer sees it, by partition and offset. */
   records(topic: string): Promise<readonly TopicRecord[]>
   /** End offset of each partition of a topic; none if there is no such topic. */
@@ -171,6 +177,8 @@ export async function startBench(): Promise<Bench> {
     CLICKHOUSE_DATABASE: database,
   }
   const client = otherClient(kafka.address)
+  const schemas = new SchemaRegistry({ host: registry.address })
+  const unique = (name: string): string => `${name}-${id}`
   const post = async (statement: string): Promise<string> => {
     const response = await fetch(
       `${clickhouse.address}/?output_format_json_quote_64bit_integers=1&output_format_json_quote_denormals=1`,
@@ -203,8 +211,12 @@ export async function startBench(): Promise<Bench> {
     database,
     env,
     client,
-    schemas: new SchemaRegistry({ host: registry.address }),
-    unique: name => `${name}-${id}`,
+    schemas,
+    unique,
+    identifier: name => unique(name).replace(/[^a-z0-9_]/gi, '_'),
+    createTopic: (topic, partitions, config = {}) => createTopic(client, topic, partitions, config),
+    registerValues: (topic, schema) => register(registry.address, `${topic}-value`, schema),
+    decode: ({ value }) => schemas.decode(value ?? Buffer.alloc(0)),
     file(name, content) {
       const file = path.join(folder, name)
       writeFileSync(file, content)
@@ -230,6 +242,29 @@ export async function startBench(): Promise<Bench> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function createTopic(
+  client: Kafka,
+  topic: string,
+  partitions: number,
+  config: Readonly<Record<string, string>>,
+): Promise<void> {
+  const admin = client.admin()
+  await admin.connect()
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+  await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: true })
+  await admin.disconnect()
+}
+
+async function register(registry: string, subject: string, schema: object): Promise<number> {
+  const response = await fetch(`${registry}/subjects/${subject}/versions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+    body: JSON.stringify({ schema: JSON.stringify(schema) }),
+  })
+  if (!response.ok) throw new Error(`registry: ${response.status} ${await response.text()}`)
+  return ((await response.json()) as { id: number }).id
 }
 
 async function ends(client: Kafka, topic: string): Promise<readonly string[]> {
@@ -287,10 +322,3 @@ async function readAll(client: Kafka, topic: string): Promise<readonly TopicReco
 /** Headers as text. */
 export const headersOf = (record: KafkaMessage): Record<string, string> =>
   Object.fromEntries(Object.entries(record.headers ?? {}).map(([name, value]) => [name, String(value)]))
-
-/** The wire format of a schema registry: 0, the id in four bytes, the body. */
-export const wire = (id: number, body: Buffer): Buffer => {
-  const head = Buffer.alloc(5)
-  head.writeInt32BE(id, 1)
-  return Buffer.concat([head, body])
-}

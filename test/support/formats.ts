@@ -108,6 +108,25 @@ export interface TestRegistry {
   stop(): Promise<void>
 }
 
+/** A registry for the tests of one file or `describe`. */
+export function testRegistry(): Pick<TestRegistry, 'url' | 'add'> {
+  let started: TestRegistry | undefined
+  const running = (): TestRegistry => {
+    if (!started) throw new Error('the registry is started before the first test')
+    return started
+  }
+  beforeAll(async () => {
+    started = await startRegistry()
+  })
+  afterAll(() => started?.stop())
+  return {
+    get url() {
+      return running().url
+    },
+    add: (schema, subject) => running().add(schema, subject),
+  }
+}
+
 let subjects = 0
 
 /** The embedded schema registry in this process, on a free port. */

@@ -22,9 +22,9 @@ async function coordinatorsReady(address: string): Promise<void> {
   await admin.connect()
   try {
     for (let i = 0; i < 8; i++) {
-      for (let left = 300; left > 0; left--) {
-        const answered = await admin.fetchOffsets({ groupId: `ready-${i}`, topics: [] }).catch(() => null)
-        if (answered) break
+      const deadline = Date.now() + 30_000
+      while (!(await admin.fetchOffsets({ groupId: `ready-${i}`, topics: [] }).catch(() => null))) {
+        if (Date.now() > deadline) throw new Error('no coordinator of groups within 30 s')
         await delay(100)
       }
     }

@@ -100,9 +100,3 @@ export class BruteForce {
     return found.size === this.windows.size ? null : `${found.size} windows, not ${this.windows.size}`
   }
 }
-
-/** What a proof says about its cases, for scripts/prove-windows.mjs. */
-export interface Proof {
-  readonly cases: number
-  readonly mismatches: number
-}

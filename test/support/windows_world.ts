@@ -1,6 +1,6 @@
-import { type Schema, Type } from 'avsc'
 import type { Producer } from 'kafkajs'
-import { type Bench, CONNECTIONS, wire } from './connect'
+import { type Bench, CONNECTIONS } from './connect'
+import { registerReadings } from './readings'
 import { seeded } from './seeded'
 
 /**
@@ -68,18 +68,6 @@ export function makeInput(seed: number, seconds: number): Input {
   return { events, touched, bursts }
 }
 
-export const READING: Schema = {
-  type: 'record',
-  name: 'Reading',
-  fields: [
-    { name: 'device', type: 'string' },
-    { name: 'ts', type: { type: 'long', logicalType: 'timestamp-millis' } },
-    { name: 'cpu', type: 'double' },
-  ],
-} as Schema
-
-export const readingType = (): Type => Type.forSchema(READING)
-
 export interface WindowsWorld {
   readonly name: string
   readonly file: string
@@ -90,17 +78,10 @@ export interface WindowsWorld {
 
 /** A topic and a pipeline file of its own. */
 export async function createWindowsWorld(bench: Bench, prefix: string): Promise<WindowsWorld> {
-  const name = bench.unique(prefix).replace(/[^a-z0-9_]/gi, '_')
+  const name = bench.identifier(prefix)
   const anomalies = `${name}_anomalies`
-  const admin = bench.client.admin()
-  await admin.connect()
-  await admin.createTopics({ topics: [{ topic: name, numPartitions: PARTITIONS }], waitForLeaders: true })
-  await admin.disconnect()
-  const { id } = await bench.schemas.register(
-    { type: 'AVRO' as never, schema: JSON.stringify(READING) },
-    { subject: `${name}-value` },
-  )
-  const type = readingType()
+  await bench.createTopic(name, PARTITIONS)
+  const encode = await registerReadings(bench, name)
   const seconds = (ms: number): string => `${ms / S}s`
   const file = bench.file(
     `${name}.yaml`,
@@ -148,7 +129,7 @@ views:
       }
       await producer.send({
         topic: name,
-        messages: events.map(({ partition, ...row }) => ({ partition, key: row.device, value: wire(id, type.toBuffer(row)) })),
+        messages: events.map(({ partition, ...row }) => ({ partition, key: row.device, value: encode(row) })),
       })
     },
     async close() {
@@ -195,8 +176,8 @@ export interface Verdict {
 /** The latest verdict of each window, by `device|window_end`. */
 export async function verdicts(bench: Bench, { anomalies }: WindowsWorld): Promise<ReadonlyMap<string, Verdict>> {
   const latest = new Map<string, Verdict>()
-  for (const { value } of await bench.records(anomalies)) {
-    const verdict = (await bench.schemas.decode(value ?? Buffer.alloc(0))) as Verdict
+  for (const record of await bench.records(anomalies)) {
+    const verdict = (await bench.decode(record)) as Verdict
     latest.set(verdict.id.split('|').slice(-2).join('|'), verdict)
   }
   return latest

@@ -3,7 +3,8 @@ import path from 'node:path'
 import { schemaText } from '../../../transforms/formats/avro/serialize'
 import { parseSchema } from '../../../transforms/formats/avro/parse'
 import { avro } from '../../../transforms/formats/avro'
-import { blockOf, decodeBlocks, encodeRows, formatContext, never, rowAt, startRegistry, type TestRegistry } from '../../support/formats'
+import { blockOf, decodeBlocks, encodeRows, formatContext, never, rowAt, testRegistry } from '../../support/formats'
+import { wire } from '../../support/wire'
 
 interface Case {
   readonly name: string
@@ -30,11 +31,7 @@ const parsedJson = (row: Record<string, unknown>, columns: readonly string[]): R
   Object.fromEntries(Object.entries(row).map(([k, v]) => [k, columns.includes(k) && typeof v === 'string' ? JSON.parse(v) : v]))
 
 describe('bytes made by fastavro', () => {
-  let registry: TestRegistry
-  beforeAll(async () => {
-    registry = await startRegistry()
-  })
-  afterAll(() => registry.stop())
+  const registry = testRegistry()
 
   test.each(golden.cases.map(c => [c.name, c] as const))('%s', async (name, { schema: writer, reader, rows }) => {
     const id = registry.add(writer)
@@ -42,12 +39,10 @@ describe('bytes made by fastavro', () => {
     const format = avro.create(avro.config.parse({ reader_schema: reader ?? writer, schema: reader ?? writer }), context)
     const schema = (await format.open(never)) ?? fail()
     const bodies = rows.map(r => Buffer.from(r.hex, 'hex'))
-    const header = Buffer.alloc(5)
-    header.writeInt32BE(id, 1)
     const decoder = format.decoder(schema, 1)
     // in two blocks, so that appending to what is there is covered
     const half = Math.ceil(bodies.length / 2)
-    const records = bodies.map(b => Buffer.concat([header, b]))
+    const records = bodies.map(b => wire(id, b))
     const rejected = await decodeBlocks(decoder, [blockOf(records.slice(0, half)), blockOf(records.slice(half))])
     expect([...rejected]).toEqual([])
     const json = schema.fields.filter(f => f.type.kind === 'json').map(f => f.name)

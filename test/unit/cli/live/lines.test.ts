@@ -2,57 +2,17 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { LEGEND, legendText, plainLines, statusLines } from '../../../../cli/live/lines'
 import type { DetectorStatus, FlowStatus, ServiceStatus, Status, ViewStatus } from '../../../../runtime/status'
+import { flowStatus, statusOf, viewStatus } from '../../../support/status'
 
 /** The table of what runs, as people see it. */
 
 const NOW = Date.UTC(2026, 2, 4, 12, 30, 15)
 
-const flow = (pipeline: string, name: string, more: Partial<FlowStatus> = {}): FlowStatus => ({
-  pipeline,
-  flow: name,
-  source: { type: 'kafka', connection: 'kafka', names: ['a'] },
-  transforms: [],
-  sink: { type: 'clickhouse', connection: 'clickhouse', names: ['b'] },
-  state: 'running',
-  problem: null,
-  started_at: NOW,
-  partitions: 4,
-  read: 0,
-  bytes_read: 0,
-  written: 0,
-  filtered: 0,
-  dead_lettered: 0,
-  batches: 0,
-  restarts: 0,
-  read_per_second: 0,
-  written_per_second: 0,
-  lag: null,
-  batch_rows: null,
-  latency_ms: { p50: null, p99: null },
-  bytes_in_flight: 0,
-  watermark_ms: null,
-  progress: null,
-  ...more,
-})
+const flow = (pipeline: string, name: string, more: Partial<FlowStatus> = {}): FlowStatus =>
+  flowStatus({ pipeline, flow: name, ...more })
 
-const view = (pipeline: string, name: string, more: Partial<ViewStatus> = {}): ViewStatus => ({
-  pipeline,
-  view: name,
-  connection: 'clickhouse',
-  from: 'cpu',
-  size_ms: 300_000,
-  slide_ms: 60_000,
-  state: 'running',
-  problem: null,
-  watermark_ms: null,
-  behind_ms: null,
-  windows: 0,
-  revised: 0,
-  final: 0,
-  late: 0,
-  closing_ms: null,
-  ...more,
-})
+const view = (pipeline: string, name: string, more: Partial<ViewStatus> = {}): ViewStatus =>
+  viewStatus({ pipeline, view: name, ...more })
 
 const detector = (pipeline: string, of: string, name: string, more: Partial<DetectorStatus> = {}): DetectorStatus => ({
   pipeline,
@@ -79,17 +39,7 @@ const service = (name: string, address: string, more: Partial<ServiceStatus> = {
   ...more,
 })
 
-const status = (parts: Partial<Status>): Status => ({
-  version: '0',
-  started_at: NOW - 3_723_000,
-  now: NOW,
-  pipelines: [...new Set((parts.flows ?? []).map(f => f.pipeline))].map(name => ({ name, file: `${name}.yaml` })),
-  flows: [],
-  views: [],
-  detectors: [],
-  services: [],
-  ...parts,
-})
+const status = (parts: Partial<Status>): Status => statusOf({ started_at: NOW - 3_723_000, now: NOW, ...parts })
 
 const busy = { read_per_second: 81_019, lag: 12_345, batch_rows: 16_204, latency_ms: { p50: 212.4, p99: 1_340 } }
 

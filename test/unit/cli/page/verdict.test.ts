@@ -3,68 +3,16 @@ import { whatOf } from '../../../../cli/page/anomaly_text'
 import { RecentLetters } from '../../../../cli/page/recent_letters'
 import { NOW_MS, type Observed, verdictOf } from '../../../../cli/page/verdict'
 import type { FlowStatus, Status, ViewStatus } from '../../../../runtime/status'
+import { flowStatus, statusOf, viewStatus } from '../../../support/status'
 
 const NOW = Date.UTC(2026, 0, 1, 12)
 const MINUTE = 60_000
 
-const flow = (more: Partial<FlowStatus> = {}): FlowStatus => ({
-  pipeline: 'p',
-  flow: 'ingest',
-  source: { type: 'kafka', connection: 'kafka', names: ['t'] },
-  transforms: [],
-  sink: { type: 'clickhouse', connection: 'clickhouse', names: ['t'] },
-  state: 'running',
-  problem: null,
-  started_at: NOW - MINUTE,
-  partitions: 1,
-  read: 100,
-  bytes_read: 1000,
-  written: 100,
-  filtered: 0,
-  dead_lettered: 0,
-  batches: 1,
-  restarts: 0,
-  read_per_second: 10,
-  written_per_second: 10,
-  lag: 0,
-  batch_rows: 10,
-  latency_ms: { p50: 1, p99: 2 },
-  bytes_in_flight: 0,
-  watermark_ms: null,
-  progress: null,
-  ...more,
-})
-
-const view = (more: Partial<ViewStatus> = {}): ViewStatus => ({
-  pipeline: 'p',
-  view: 'cpu_1m',
-  connection: 'clickhouse',
-  from: 'cpu',
-  size_ms: MINUTE,
-  slide_ms: MINUTE,
-  state: 'running',
-  problem: null,
-  watermark_ms: NOW,
-  behind_ms: 0,
-  windows: 1,
-  revised: 0,
-  final: 0,
-  late: 0,
-  closing_ms: 1,
-  ...more,
-})
-
-const status = (more: Partial<Status> = {}): Status => ({
-  version: '0',
-  started_at: NOW - MINUTE,
-  now: NOW,
-  pipelines: [{ name: 'p', file: 'p.yaml' }],
-  flows: [flow()],
-  views: [view()],
-  detectors: [],
-  services: [],
-  ...more,
-})
+const flow = (more: Partial<FlowStatus> = {}): FlowStatus => flowStatus({ lag: 0, written_per_second: 10, ...more })
+const view = (more: Partial<ViewStatus> = {}): ViewStatus =>
+  viewStatus({ view: 'cpu_1m', size_ms: MINUTE, slide_ms: MINUTE, watermark_ms: NOW, ...more })
+const status = (more: Partial<Status> = {}): Status =>
+  statusOf({ started_at: NOW - MINUTE, now: NOW, flows: [flow()], views: [view()], ...more })
 
 const anomaly = (more: Partial<Omit<AnomalyRow, 'what'>> = {}): AnomalyRow => {
   const row = { ...ANOMALY, ...more }

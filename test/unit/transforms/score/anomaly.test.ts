@@ -2,22 +2,9 @@ import { ConnectError } from '../../../../runtime/errors'
 import type { FormatDeclaration } from '../../../../runtime/plugin'
 import { formats } from '../../../../transforms/formats'
 import { ANOMALY, type Anomaly, AnomalyRows } from '../../../../transforms/score/anomaly'
-import {
-  blockOf,
-  decodeBlocks,
-  encodeRows,
-  formatContext,
-  never,
-  rowAt,
-  startRegistry,
-  type TestRegistry,
-} from '../../../support/formats'
+import { blockOf, decodeBlocks, encodeRows, formatContext, never, rowAt, testRegistry } from '../../../support/formats'
 
-let registry: TestRegistry
-beforeAll(async () => {
-  registry = await startRegistry()
-})
-afterAll(() => registry?.stop())
+const registry = testRegistry()
 
 const avro = formats.find((d): d is FormatDeclaration => d.kind === 'format' && d.name === 'avro')!
 const anomaly: Anomaly = {

@@ -2,197 +2,18 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Type } from 'avsc'
 import type { EventName } from '../../../../../runtime/events'
-import type { FormatContext } from '../../../../../runtime/plugin'
 import { typeName } from '../../../../../runtime/schema'
-import { avro } from '../../../../../transforms/formats/avro'
 import { parseSchema } from '../../../../../transforms/formats/avro/parse'
 import type { Json } from '../../../../../transforms/formats/avro/schema'
 import { schemaText } from '../../../../../transforms/formats/avro/serialize'
 import { fromSchema, toSchema } from '../../../../../transforms/formats/avro/types'
-import {
-  blockOf,
-  decodeBlocks,
-  encodeRows,
-  formatContext,
-  never,
-  rowAt,
-  startRegistry,
-  type TestRegistry,
-} from '../../../../support/formats'
+import { avroFormats, LONG, long, rec } from '../../../../support/avro'
+import { blockOf, decodeBlocks, encodeRows, never, rowAt, startRegistry, testRegistry } from '../../../../support/formats'
+import { wire } from '../../../../support/wire'
 
-let registry: TestRegistry
-beforeAll(async () => {
-  registry = await startRegistry()
-})
-afterAll(() => registry.stop())
+const registry = testRegistry()
 
-const rec = (...fields: readonly object[]): Json => ({ type: 'record', name: 'R', fields }) as unknown as Json
-const make = (config: unknown, over: Partial<FormatContext> = {}) =>
-  avro.create(avro.config.parse(config), formatContext({ registry: { url: registry.url }, ...over }))
-
-function message(id: number, body: Buffer): Buffer {
-  const header = Buffer.alloc(5)
-  header.writeInt32BE(id, 1)
-  return Buffer.concat([header, body])
-}
-
-async function decode(reader: Json, records: readonly (Buffer | null)[], over: Partial<FormatContext> = {}) {
-  const format = make({ reader_schema: reader }, over)
-  const schema = await format.open(never)
-  if (!schema) throw new Error('no schema')
-  const decoder = format.decoder(schema, 0)
-  const part = over.part ?? 'value'
-  const rejected = await decodeBlocks(decoder, [blockOf(records, part)], part)
-  for (const c of decoder.columns) expect(c.length).toBe(records.length)
-  await format.close()
-  return {
-    rows: records.map((_, i) => rowAt(decoder, schema, i)),
-    codes: [...rejected].map(([row, e]) => `${row} ${e.code.slice(0, 4)}`),
-    rejected,
-  }
-}
-
-const LONG = rec({ name: 'a', type: 'long' })
-const long = (n: number): Buffer => Buffer.from([2 * n])
-
-describe('records that cannot be read', () => {
-  test('each with its reason, the others arrive; a tombstone is neither', async () => {
-    const id = registry.add(LONG)
-    const odd = registry.add(rec({ name: 'a', type: 'string' }))
-    const { rows, codes } = await decode(LONG, [
-      message(id, long(1)),
-      Buffer.from([0, 0, 0]),
-      Buffer.alloc(0),
-      message(99_999, long(2)),
-      Buffer.from([1, 0, 0, 0, id, 2]),
-      null,
-      message(odd, Buffer.from([2, 65])),
-      message(id, Buffer.from([2, 2])),
-      message(id, Buffer.alloc(0)),
-      message(id, Buffer.alloc(11, 0xff)),
-      message(-1, long(3)),
-      message(id, long(4)),
-    ])
-    expect(codes).toEqual(['1 D001', '2 D001', '3 D002', '4 D001', '6 D003', '7 D001', '8 D001', '9 D001', '10 D002'])
-    expect([rows[0], rows[11]]).toEqual([{ a: 1 }, { a: 4 }])
-  })
-
-  test('blocks of bad records and tombstones alone still give a row each', async () => {
-    const { codes } = await decode(
-      rec({ name: 'a', type: { type: 'array', items: 'string' } }, { name: 's', type: ['null', 'string'] }),
-      [null, Buffer.from([9]), null],
-    )
-    expect(codes).toEqual(['1 D001'])
-  })
-
-  test.each([
-    ['a count far beyond the bytes', [0xfe, 0xff, 0xff, 0xff, 0x0f]],
-    ['a count of 2^62', [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]],
-    ['the most negative count', [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x00]],
-    ['a negative size', [0x01, 0x01, 0x02, 0x00]],
-    ['a size beyond the record', [0x01, 0x7e, 0x02, 0x00]],
-    ['a size that is not true', [0x01, 0x04, 0x02, 0x00]],
-    ['no end', [0x02, 0x02]],
-    ['an endless count', [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
-  ])('a hostile array: %s', async (_, bytes) => {
-    for (const items of ['long', 'null'] as const) {
-      const schema = rec({ name: 'xs', type: { type: 'array', items } })
-      const id = registry.add(schema)
-      const good = message(id, Buffer.from(items === 'long' ? [2, 6, 0] : [2, 0]))
-      const { rows, codes } = await decode(schema, [good, message(id, Buffer.from(bytes)), good])
-      // [2, 2] is a complete array only where elements have no bytes: two blocks of one, then nothing
-      expect(codes).toEqual(['1 D001'])
-      expect([rows[0], rows[2]]).toEqual(Array(2).fill({ xs: [items === 'long' ? 3 : null] }))
-    }
-  })
-
-  test('an integer of more than 64 bits is refused, the largest of 64 is read', async () => {
-    const id = registry.add(LONG)
-    const tenth = (byte: number): Buffer => message(id, Buffer.from([...Array(9).fill(0xff), byte]))
-    const { codes, rows } = await decode(LONG, [tenth(1), tenth(2), tenth(0x7f)])
-    expect(codes).toEqual(['1 D001', '2 D001'])
-    expect(rows[0]).toEqual({ a: -(2n ** 63n) })
-  })
-
-  test('a block with a true size is read', async () => {
-    const schema = rec({ name: 'xs', type: { type: 'array', items: 'long' } })
-    const { rows, codes } = await decode(schema, [message(registry.add(schema), Buffer.from([0x03, 0x04, 2, 4, 0x02, 6, 0]))])
-    expect(codes).toEqual([])
-    expect(rows).toEqual([{ xs: [1, 2, 3] }])
-  })
-
-  test('recursion without end is refused', async () => {
-    const node = { type: 'record', name: 'N', fields: [{ name: 'next', type: ['null', 'N'] }] }
-    const schema = rec({ name: 'n', type: node })
-    const id = registry.add(schema)
-    const deep = Buffer.concat([Buffer.alloc(100_000, 2), Buffer.from([0])])
-    for (const reader of [schema, rec()]) {
-      expect((await decode(reader, [message(id, deep), message(id, Buffer.from([2, 0]))])).codes).toEqual(['0 D001'])
-    }
-  })
-
-  test('values the reader cannot take', async () => {
-    const E = (symbols: string[]) => ({ type: 'enum', name: 'E', symbols })
-    const writer = rec(
-      { name: 'e', type: E(['A', 'B']) },
-      { name: 'n', type: ['null', 'long'] },
-      { name: 'u', type: ['long', 'string'] },
-      { name: 'd', type: { type: 'bytes', logicalType: 'decimal', precision: 9 } },
-    )
-    const reader = rec(
-      { name: 'e', type: E(['A']) },
-      { name: 'n', type: 'long' },
-      { name: 'u', type: 'long' },
-      { name: 'd', type: { type: 'bytes', logicalType: 'decimal', precision: 2 } },
-    )
-    const id = registry.add(writer)
-    const { codes, rows } = await decode(reader, [
-      message(id, Buffer.from([0, 2, 2, 0, 2, 2, 99])),
-      message(id, Buffer.from([2, 2, 2, 0, 2, 2, 1])),
-      message(id, Buffer.from([0, 0, 0, 2, 2, 1])),
-      message(id, Buffer.from([0, 2, 2, 2, 0, 2, 1])),
-      message(id, Buffer.from([0, 2, 2, 0, 2, 2, 100])),
-      message(id, Buffer.from([4, 2, 2, 0, 2, 2, 1])),
-    ])
-    expect(codes).toEqual(['1 D003', '2 D008', '3 D003', '4 D005', '5 D001'])
-    expect(rows[0]).toEqual({ e: 'A', n: 1, u: 1, d: '99' })
-  })
-
-  test.each([
-    [
-      'milliseconds as microseconds',
-      { type: 'long', logicalType: 'timestamp-millis' },
-      { type: 'long', logicalType: 'timestamp-micros' },
-    ],
-    [
-      'another scale',
-      { type: 'bytes', logicalType: 'decimal', precision: 4, scale: 1 },
-      { type: 'bytes', logicalType: 'decimal', precision: 4, scale: 2 },
-    ],
-    ['long as int', 'long', 'int'],
-    ['fixed of another size', { type: 'fixed', name: 'F', size: 2 }, { type: 'fixed', name: 'F', size: 3 }],
-    ['array as map', { type: 'array', items: 'int' }, { type: 'map', values: 'int' }],
-    ['null as string', 'null', 'string'],
-  ])('schemas that do not resolve: %s', async (_, writer, reader) => {
-    const id = registry.add(rec({ name: 'a', type: writer }))
-    const { rejected } = await decode(rec({ name: 'a', type: reader }), [message(id, long(0))])
-    expect(rejected.get(0)).toMatchObject({ code: 'D003_INCOMPATIBLE_SCHEMA', message: expect.stringContaining('"a"') })
-  })
-
-  test('a field without a value and without a default', async () => {
-    const { codes } = await decode(rec({ name: 'b', type: ['null', 'long'] }), [message(registry.add(LONG), long(1))])
-    expect(codes).toEqual(['0 D003'])
-  })
-
-  test('a string that is not UTF-8 keeps its bytes', async () => {
-    const schema = rec({ name: 's', type: 'string' }, { name: 'b', type: 'bytes' })
-    const format = make({ reader_schema: schema })
-    const decoder = format.decoder((await format.open(never))!, 0)
-    await decodeBlocks(decoder, [blockOf([message(registry.add(schema), Buffer.from([4, 0xff, 0x61, 2, 1]))])])
-    const [column] = decoder.columns
-    expect(column.layout === 'var' && column.bytes(0)).toEqual(Buffer.from([0xff, 0x61]))
-  })
-})
+const { make, decode } = avroFormats(registry)
 
 describe('the reader schema', () => {
   test('configured, latest of the subject, or that of the first record', async () => {
@@ -202,7 +23,7 @@ describe('the reader schema', () => {
     const format = make({}, { topics: ['has-none'] })
     expect(await format.open(never)).toBeNull()
     const id = registry.add(rec({ name: 'z', type: 'string' }))
-    const block = blockOf([null, Buffer.from([7]), message(88_888, long(1)), message(id, Buffer.from([2, 65]))])
+    const block = blockOf([null, Buffer.from([7]), wire(88_888, long(1)), wire(id, Buffer.from([2, 65]))])
     const schema = await format.infer(block, 'value', never)
     expect(schema.fields.map(f => f.name)).toEqual(['z'])
     await expect(make({}).infer(blockOf([null, Buffer.from([7])]), 'value', never)).rejects.toMatchObject({ code: 'C016_SCHEMA' })
@@ -212,9 +33,7 @@ describe('the reader schema', () => {
     registry.add('long', 'keyed-key')
     const schema = await make({}, { topics: ['keyed'], part: 'key' }).open(never)
     expect(schema?.fields).toEqual([{ name: 'value', type: { kind: 'i64' }, nullable: false }])
-    expect((await decode({ type: 'long' }, [message(registry.add('long'), long(5))], { part: 'key' })).rows).toEqual([
-      { value: 5 },
-    ])
+    expect((await decode({ type: 'long' }, [wire(registry.add('long'), long(5))], { part: 'key' })).rows).toEqual([{ value: 5 }])
   })
 
   test('topics whose subjects differ', async () => {
@@ -233,7 +52,7 @@ describe('the reader schema', () => {
     const schema = (await format.open(never))!
     for (let i = 0; i < 3; i++) {
       const decoder = format.decoder(schema, 0)
-      expect((await decodeBlocks(decoder, [blockOf([message(newer, Buffer.from([2, 2, 65]))])])).size).toBe(0)
+      expect((await decodeBlocks(decoder, [blockOf([wire(newer, Buffer.from([2, 2, 65]))])])).size).toBe(0)
     }
     expect(told).toEqual([
       [
@@ -312,7 +131,7 @@ describe('writing', () => {
     expect(schema).toMatchObject({ name: 'web_clicks_v2', fields: columns.fields })
     const decoder = reading.decoder(schema, 0)
     const source = await decode(rec({ name: 'a', type: ['null', 'long'] }), [
-      message(registry.add(rec({ name: 'a', type: ['null', 'long'] })), Buffer.from([2, 6])),
+      wire(registry.add(rec({ name: 'a', type: ['null', 'long'] })), Buffer.from([2, 6])),
     ])
     expect(source.rows).toEqual([{ a: 3 }])
     decoder.columns[0].reserve(2)
@@ -333,7 +152,7 @@ describe('writing', () => {
     const reading = make({ reader_schema: rec({ name: 'a', type: ['null', 'long'] }) })
     const decoder = reading.decoder((await reading.open(never))!, 1)
     const id = registry.add(rec({ name: 'a', type: ['null', 'long'] }))
-    await decodeBlocks(decoder, [blockOf([message(id, Buffer.from([0]))])])
+    await decodeBlocks(decoder, [blockOf([wire(id, Buffer.from([0]))])])
     expect(encoder.encode(decoder.columns, 0)).toMatchObject({ code: 'D008_NULL' })
   })
 
@@ -397,13 +216,13 @@ describe('a registry in trouble', () => {
     const format = make({ reader_schema: LONG }, { registry: { url: own.url } })
     const schema = (await format.open(never))!
     await own.pause()
-    await expect(decodeBlocks(format.decoder(schema, 0), [blockOf([message(id, long(1))])])).rejects.toMatchObject({
+    await expect(decodeBlocks(format.decoder(schema, 0), [blockOf([wire(id, long(1))])])).rejects.toMatchObject({
       code: 'E001_UNREACHABLE',
       retriable: true,
     })
     await own.resume()
     const decoder = format.decoder(schema, 0)
-    expect((await decodeBlocks(decoder, [blockOf([message(id, long(1))])])).size).toBe(0)
+    expect((await decodeBlocks(decoder, [blockOf([wire(id, long(1))])])).size).toBe(0)
     expect(rowAt(decoder, schema, 0)).toEqual({ a: 1 })
     await format.close()
     await own.stop()
@@ -427,7 +246,7 @@ describe('a registry in trouble', () => {
     await new Promise<void>(done => server?.listen(0, '127.0.0.1', done))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const reader = rec({ name: 'i', type: inner })
-    const { codes, rows } = await decode(reader, [message(1, long(5)), message(2, long(6)), message(3, long(7))], {
+    const { codes, rows } = await decode(reader, [wire(1, long(5)), wire(2, long(6)), wire(3, long(7))], {
       registry: { url },
     })
     expect(codes).toEqual(['1 D003', '2 D003'])

@@ -1,4 +1,4 @@
-import { type Schema as AvscSchema, Type, types } from 'avsc'
+import { type Schema as AvscSchema, Type } from 'avsc'
 import fc from 'fast-check'
 import type { Column } from '../../../../../runtime/column'
 import { AvroDecoder } from '../../../../../transforms/formats/avro/decoder'
@@ -8,21 +8,9 @@ import { RegistryClient } from '../../../../../transforms/formats/avro/registry'
 import type { Json, Node } from '../../../../../transforms/formats/avro/schema'
 import { toSchema } from '../../../../../transforms/formats/avro/types'
 import { Writers } from '../../../../../transforms/formats/avro/writers'
+import { longType } from '../../../../support/avsc'
 import { blockOf, decodeBlocks, encodeRows, rowAt } from '../../../../support/formats'
 
-/** avsc refuses longs beyond 2^53 unless told how to read them. */
-const longType = types.LongType.__with({
-  fromBuffer: (b: Buffer) => b.readBigInt64LE(),
-  toBuffer: (n: bigint) => {
-    const b = Buffer.alloc(8)
-    b.writeBigInt64LE(n)
-    return b
-  },
-  fromJSON: BigInt,
-  toJSON: Number,
-  isValid: (n: unknown) => typeof n === 'bigint',
-  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-})
 const avsc = (schema: Json): Type => Type.forSchema(schema as AvscSchema, { registry: { long: longType }, wrapUnions: true })
 
 /** A schema, its values for avsc, and how one of them reads in our columns. */

@@ -179,7 +179,11 @@ describe('the end of a bounded run', () => {
   }
   const session = (looks: readonly (readonly PartitionSurvey[])[], signal = over.signal): Session => {
     let look = 0
-    return { id: 's', over: signal, lanes: [], whole: false, survey: async () => looks[Math.min(look++, looks.length - 1)] }
+    const survey = async () => {
+      if (look > looks.length) throw new Error('it goes on waiting')
+      return looks[Math.min(look++, looks.length - 1)]
+    }
+    return { id: 's', over: signal, lanes: [], whole: false, survey }
   }
 
   test('waits for the other workers, but not for what came after', async () => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import { admit, isLoopback } from '../../../../cli/page/access'
 import { inProcess } from '../../../support/in_process'
@@ -55,6 +58,14 @@ test('a token in the address becomes a cookie that scripts cannot read, and leav
 test('the address after the token stays on this server', async () => {
   expect(await get(open(TOKEN), `//evil.example/?token=${TOKEN}`)).toMatchObject({ location: '/' })
   expect(await get(open(TOKEN), `/%2F/evil.example?token=${TOKEN}`)).toMatchObject({ location: '/%2F/evil.example' })
+  // only a client that sends the path as it is gets this one through
+  const app = open(TOKEN)
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const [answer] = (await once(request({ port, path: `/.//evil.example/?token=${TOKEN}` }).end(), 'response')) as [IncomingMessage]
+  expect([answer.statusCode, answer.headers.location]).toEqual([303, '/evil.example/'])
+  answer.resume()
+  await app.close()
 })
 
 test.each([

@@ -117,6 +117,13 @@ test('what stops data comes before what the data says', () => {
   expect(verdict.findings[1].text).toContain('S001_STORE_ERROR')
 })
 
+test('what is critical comes before what is not, whatever it is about', () => {
+  const late = flow({ state: 'restarting', problem: { code: 'K006_FENCED', message: 'fenced' } })
+  const verdict = judge({ status: status({ flows: [late] }), anomalies: [anomaly({ severity: 'critical', score: 16 })] })
+  expect(verdict).toMatchObject({ level: 'critical', headline: 'i-3 looks wrong' })
+  expect(verdict.findings.map(f => f.kind)).toEqual(['anomaly', 'flow'])
+})
+
 test('a flow that waits is told, unless its service is or everything has just begun', () => {
   const flows = [flow({ state: 'waiting', problem: { code: 'K005_UNKNOWN_TOPIC', message: 'there is no t' } })]
   expect(judge({ status: status({ flows }) })).toMatchObject({

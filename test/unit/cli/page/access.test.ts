@@ -62,7 +62,9 @@ test('the address after the token stays on this server', async () => {
   const app = open(TOKEN)
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
-  const [answer] = (await once(request({ port, path: `/.//evil.example/?token=${TOKEN}` }).end(), 'response')) as [IncomingMessage]
+  const [answer] = (await once(request({ port, path: `/.//evil.example/?token=${TOKEN}` }).end(), 'response')) as [
+    IncomingMessage,
+  ]
   expect([answer.statusCode, answer.headers.location]).toEqual([303, '/evil.example/'])
   answer.resume()
   await app.close()

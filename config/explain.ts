@@ -128,7 +128,7 @@ function unitHint(schema: z.core.$ZodTypes, source: string, value: number | bool
   return `quote it to make it text: "${source}"`
 }
 
-export function invalidWord(node: Node, allowed: readonly unknown[], secret: boolean): Explanation {
+function invalidWord(node: Node, allowed: readonly unknown[], secret: boolean): Explanation {
   const near = node.kind === 'scalar' && !secret && !node.filled ? didYouMean(String(node.value), allowed.map(String)) : null
   const message = `expected ${words(allowed)}, found ${found(node, secret)}`
   const yes = node.kind === 'scalar' && typeof node.value === 'boolean' && allowed.some(a => typeof a === 'string')

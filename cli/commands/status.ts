@@ -1,3 +1,4 @@
+import { asConnectError } from '../../runtime/errors'
 import type { Status } from '../../runtime/status'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
@@ -11,13 +12,16 @@ export interface StatusOptions extends WorkerOptions {
 }
 
 /**
- * `connect status`: what the running workers do. Returns 0 if all is well, 1 if a flow or view has failed for good; throws
- * E001_UNREACHABLE (exit code 3) if none runs.
+ * `connect status`: what the running workers do. Returns 0 if all is well, 1 if a flow or view has failed for good or a worker of several
+ * does not answer; throws E001_UNREACHABLE (exit code 3) if none does.
  */
 export async function status(options: StatusOptions, io: Io): Promise<number> {
   const addresses = workerAddresses(options, io)
-  const workers = await Promise.all(addresses.map(async worker => ({ url: worker.url, status: await fetchStatus(worker) })))
-  const failed = workers.flatMap(w => failures(w.status))
+  const answers = await Promise.allSettled(addresses.map(worker => fetchStatus(worker)))
+  const workers = answers.flatMap((a, i) => (a.status === 'fulfilled' ? [{ url: addresses[i].url, status: a.value }] : []))
+  const silent = answers.flatMap((a, i) => (a.status === 'rejected' ? [noAnswer(addresses[i].url, a.reason)] : []))
+  if (workers.length === 0) throw silent[0].error
+  const failed = [...silent, ...workers.flatMap(w => failures(w.status))]
   const flows = workers.reduce((n, w) => n + w.status.flows.length, 0)
   const summary =
     failed.length === 0
@@ -34,8 +38,14 @@ export async function status(options: StatusOptions, io: Io): Promise<number> {
       const lines = [...statusLines(worker.status, { width, color }), '', `${worker.url}/metrics`]
       await io.out(`${lines.join('\n')}\n`)
     }
+    for (const { error } of silent) await io.err(`${error.code}: ${error.message}\n`)
   }
   return failed.length === 0 ? EXIT.ok : EXIT.runtime
+}
+
+function noAnswer(url: string, reason: unknown) {
+  const error = asConnectError(reason)
+  return { name: url, code: error.code, message: error.message, error }
 }
 
 const failures = ({ flows, views }: Status) =>

@@ -3,6 +3,7 @@ import { get } from 'node:http'
 import path from 'node:path'
 import { count, rate } from '../../cli/live/format'
 import { statusLines } from '../../cli/live/lines'
+import { announceWorker } from '../../cli/workers'
 import type { FlowStatus, Status } from '../../runtime/status'
 import { type Bench, CONNECTIONS, connect, envelopeOf, type Outcome, type RunningConnect, startBench } from '../support/connect'
 import { until } from '../support/until'
@@ -156,6 +157,19 @@ test('status: the same for a person and as an envelope; without a worker it says
   const elsewhere = await command('status', '--url', bench.clickhouse.address)
   expect(elsewhere.code).toBe(3)
   expect(elsewhere.stderr).toContain('is no worker')
+})
+
+test('status: a worker that does not answer hides no other', async () => {
+  const forget = await announceWorker(path.join(bench.folder, 'data'), { address: 'http://127.0.0.1:1', pipelines: [] })
+  try {
+    const text = await command('status', ...data())
+    expect(text).toMatchObject({ code: 1, stderr: 'E001_UNREACHABLE: no worker answers at http://127.0.0.1:1\n' })
+    for (const name of NAMES) expect(text.stdout).toContain(bench.unique(name))
+    const json = await command('status', '--json', ...data())
+    expect([json.code, envelopeOf(json)]).toEqual([1, expect.objectContaining({ summary: 'failed: http://127.0.0.1:1' })])
+  } finally {
+    await forget()
+  }
 })
 
 test('top: one look below the other where there is no terminal', async () => {

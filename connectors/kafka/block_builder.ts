@@ -76,10 +76,16 @@ export class BlockBuilder {
       if (valueLength > 0) at += valueLength
       if (at >= stop) throw new Error(`the value of record ${i} runs past it`)
       if (offset >= from) {
-        if (keyLength >= 0) place((this.#keys ??= this.#none()), n, key, key + keyLength)
+        if (keyLength >= 0) {
+          this.#keys ??= this.#none()
+          place(this.#keys, n, key, key + keyLength)
+        }
         valueStart[n] = valueLength < 0 ? -1 : value
         valueEnd[n] = valueLength < 0 ? -1 : value + valueLength
-        if (b[at] !== 0) place((this.#headers ??= this.#none()), n, at, stop)
+        if (b[at] !== 0) {
+          this.#headers ??= this.#none()
+          place(this.#headers, n, at, stop)
+        }
         offsets[n] = offset
         timestamps[n] = firstTimestamp + (appended ? 0 : delta)
         n++

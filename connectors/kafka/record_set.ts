@@ -219,10 +219,12 @@ class SetReader {
     const { topic, partition } = this.#f
     const from = this.#next
     const reason = cause instanceof Error ? cause.message : String(cause)
-    const error = new ConnectError('D010_CORRUPT_BATCH', `${topic}/${partition}, offsets ${from} to ${next - 1}: ${reason}`, {
-      stage: 'read',
-      cause,
-    })
+    const known = cause instanceof ConnectError ? cause : null
+    const error = new ConnectError(
+      known?.code ?? 'D010_CORRUPT_BATCH',
+      `${topic}/${partition}, offsets ${from} to ${next - 1}: ${reason}`,
+      { stage: 'read', cause, hint: known?.hint },
+    )
     // a copy: the letter must not keep the whole fetch in memory
     const value = Buffer.from(this.#set.subarray(start, Math.min(end, start + DAMAGED_BYTES)))
     const raw = { topic, partition, offset: from, timestamp: -1, key: null, value, headers: [] }

@@ -205,6 +205,18 @@ describe('damage', () => {
     expect(offsets(chunks)).toEqual([7])
   })
 
+  test('a compressed batch that would take too much memory says so', () => {
+    // snappy's length field claims 4 GiB less one byte
+    const bomb = Buffer.concat([batch(0, 1, 'snappy').subarray(0, 61), Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0])])
+    bomb.writeInt32BE(bomb.length - 12, 8)
+    const { chunks } = readRecordSet(setOf(Buffer.concat([withCrc(bomb), batch(1, 1)])))
+    expect(chunks[0].damaged?.error).toMatchObject({
+      code: 'D011_TOO_LARGE',
+      message: expect.stringContaining('t/0, offsets 0 to 0'),
+    })
+    expect(offsets(chunks)).toEqual([1])
+  })
+
   test('a large damaged batch is carried in part', () => {
     const bad = flip(batch(0, 2, 'none', { value: Buffer.alloc(DAMAGED_BYTES) }), -2)
     const { chunks } = readRecordSet(setOf(bad))

@@ -23,6 +23,8 @@ export interface RowEncoderOptions {
   readonly timestamp: string | null
   readonly headers: Readonly<Record<string, string>>
   readonly now: () => number
+  /** Told the time of the oldest record of each batch that has any. */
+  readonly wrote?: (oldest: number) => void
 }
 
 /** A parcel that knows the rows of its records, so that a refusal can be narrowed down to them. */
@@ -64,12 +66,14 @@ export class RowEncoder {
     const { topic } = this.#o
     // records without a key go to one partition a batch, which makes larger batches (KIP-480)
     const keyless = this.#turn++ % this.#o.partitions
+    let oldest = Number.POSITIVE_INFINITY
     for (let row = 0; row < batch.length; row++) {
       const record = this.#record(batch, row)
       if (record instanceof ConnectError) {
         failed.push({ row, error: record })
         continue
       }
+      if (record.timestamp < oldest) oldest = record.timestamp
       const partition = record.key === null ? keyless : partitionOf(record.key, this.#o.partitions)
       const size = recordSize(record)
       let parcel = open.get(partition)
@@ -86,6 +90,7 @@ export class RowEncoder {
       parcel.bytes += size
     }
     for (const [partition, { records, rows }] of open) parcels.push({ topic, partition, records, rows })
+    if (oldest < Number.POSITIVE_INFINITY) this.#o.wrote?.(oldest)
     return { parcels, failed }
   }
 

@@ -8,6 +8,7 @@ import type { KafkaConnection } from './connection'
 import { kafkaError } from './errors'
 import { RowEncoder } from './outgoing'
 import type { Cluster } from './protocol'
+import { Retention } from './retention'
 import type { KafkaSinkConfig } from './sink_config'
 import { KafkaSinkLane } from './sink_lane'
 import { positionsTopic } from './sink_positions'
@@ -24,6 +25,7 @@ export class KafkaSink implements Sink {
   #cluster: Cluster | null = null
   #formats: Format[] = []
   #encoder: RowEncoder | null = null
+  #retention: Retention | null = null
 
   constructor(config: KafkaSinkConfig, context: SinkContext<KafkaConnection>) {
     if (!canCompress(config.compression)) {
@@ -37,6 +39,7 @@ export class KafkaSink implements Sink {
   async open(schema: Schema, signal: AbortSignal): Promise<void> {
     const kafka = this.#kafka ?? createClient(this.#context)
     this.#kafka = kafka
+    this.#retention ??= this.#watchRetention(kafka)
     const partitions = await ensureTopic(kafka, this.#topic, this.#context, signal)
     this.#encoder = await this.#createEncoder(schema, partitions, signal)
     if (this.#cluster) return
@@ -78,7 +81,7 @@ export class KafkaSink implements Sink {
     const formats = this.#formats
     this.#cluster = null
     this.#formats = []
-    await Promise.all([cluster?.disconnect(), ...formats.map(f => f.close().catch(() => {}))])
+    await Promise.all([cluster?.disconnect(), this.#retention?.close(), ...formats.map(f => f.close().catch(() => {}))])
   }
 
   async #clusterName(cluster: Cluster, signal: AbortSignal): Promise<string> {
@@ -92,6 +95,14 @@ export class KafkaSink implements Sink {
       throw kafkaError(thrown, `cannot write ${this.#topic.name}`, { stage: 'write' })
     }
     return cluster.brokerPool.metadata?.clusterId ?? String(this.#context.connection.brokers)
+  }
+
+  #watchRetention(kafka: Kafka): Retention {
+    const { pipeline, flow, events, clock } = this.#context
+    const { name: topic } = this.#topic
+    const expires = (oldest_ms: number, retention_ms: number): void =>
+      events.emit('records_expire', { pipeline, flow, topic, oldest_ms, retention_ms })
+    return new Retention({ kafka, topic, now: () => clock.now(), expires })
   }
 
   async #createEncoder(schema: Schema, partitions: number, signal: AbortSignal): Promise<RowEncoder> {
@@ -110,6 +121,7 @@ export class KafkaSink implements Sink {
       timestamp: timestamp ?? null,
       headers,
       now: () => Math.floor(this.#context.clock.now()),
+      wrote: oldest => this.#retention?.wrote(oldest),
     })
   }
 

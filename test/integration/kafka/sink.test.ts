@@ -6,7 +6,7 @@ import { KafkaSink } from '../../../connectors/kafka/sink'
 import { type KafkaSinkConfig, kafkaSink, sinkConfig } from '../../../connectors/kafka/sink_config'
 import type { KafkaSource } from '../../../connectors/kafka/source'
 import { ConnectError } from '../../../runtime/errors'
-import { silent } from '../../../runtime/events'
+import { createEmitter, silent } from '../../../runtime/events'
 import type { DeadLetter, LaneReader, Position, SinkContext, TransactionLane, WriteResult } from '../../../runtime/plugin'
 import { json } from '../../../transforms/formats/json'
 import { batchOf, schemaOf } from '../../support/batches'
@@ -106,6 +106,26 @@ test('rows become records with key, time, headers and Java’s partition', async
     expect(r.timestamp).toBe(1_700_000_000_000 + row.id)
     expect(r.headers.map(([n, v]) => [n, String(v)])).toEqual([['origin', 'test']])
   }
+})
+
+test('records that the broker will delete by their age are told once', async () => {
+  const told: unknown[] = []
+  const events = createEmitter({ log: (level, event, _, data) => told.push([level, event, data]), metric: () => {} })
+  const writeTo = async (topic: unknown): Promise<void> => {
+    const sink = await openSink({ topic, timestamp: 'ts' }, { ...contextOf('f', unique('p')), events })
+    const lane = await laneOf(sink)
+    for (let i = 0; i < 3; i++) await write(lane, rowsFrom(10 * i, 10), at(10 * i))
+    await sink.close()
+  }
+  await writeTo({ name: unique('kept'), config: { 'retention.ms': -1 } })
+  await writeTo({ name: unique('compacted'), config: { 'cleanup.policy': 'compact' } })
+  await writeTo({ name: unique('stamped'), config: { 'message.timestamp.type': 'LogAppendTime' } })
+  const topic = unique('gone')
+  await writeTo({ name: topic, config: { 'retention.ms': 86_400_000 } })
+  const found = { topic, oldest_ms: 1_700_000_000_000, retention_ms: 86_400_000 }
+  expect(told.filter(t => (t as unknown[])[1] === 'records_expire')).toEqual([
+    ['warn', 'records_expire', expect.objectContaining(found)],
+  ])
 })
 
 test.each(['gzip', 'snappy', 'lz4'])('compression: %s is read back', async compression => {

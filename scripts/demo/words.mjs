@@ -1,6 +1,6 @@
 // What the demo says: an anomaly in one sentence, what is known about it, the count at the end.
 
-const timeOf = ms => new Date(ms).toLocaleTimeString('en-GB', { hour12: false })
+export const timeOf = ms => new Date(ms).toLocaleTimeString('en-GB', { hour12: false })
 const number = (value, digits = 0) => Number(value).toLocaleString('en', { maximumFractionDigits: digits })
 const degrees = value => `${number(value, 1)} °C`
 // a band reaches below what there can be

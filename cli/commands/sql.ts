@@ -34,8 +34,8 @@ export function sql(file: string, statement: string, options: SqlOptions, io: Io
   })
 }
 
-/** By its first word, comments and brackets left out. */
-const returnsRows = (statement: string): boolean =>
+/** Whether a statement answers with rows: by its first word, comments and brackets left out. */
+export const returnsRows = (statement: string): boolean =>
   /^(?:[\s(]|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:select|with|from|show|describe|desc|explain|exists|check)\b/i.test(statement)
 
 async function print(rows: readonly StoreRow[], options: SqlOptions, io: Io): Promise<void> {

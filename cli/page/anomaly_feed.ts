@@ -1,6 +1,7 @@
 import { systemClock } from '../../runtime/clock'
 import { asConnectError } from '../../runtime/errors'
 import type { Registry } from '../../runtime/registry'
+import { expectListeners } from '../../runtime/retry'
 import type { FlowSpec, PipelineSpec } from '../../runtime/spec'
 import { contextsOf } from '../session'
 import { followTopic } from '../topic_reader'
@@ -14,10 +15,10 @@ const RETRY_MS = 2_000
 /** Longest time for which the first look waits for what is in the topics. */
 const FIRST_MS = 10_000
 
-/** A topic in which a flow of a pipeline tells anomalies. */
+/** A topic in which flows of a pipeline tell anomalies; read once for all of them. */
 interface AnomalyTopic {
   readonly pipeline: PipelineSpec
-  readonly flow: string
+  readonly flows: readonly string[]
   readonly connection: string
   readonly topic: string
   readonly back: number
@@ -55,11 +56,12 @@ export class AnomalyFeed {
 
   constructor(options: FeedOptions) {
     this.#options = options
-    this.#topics = options.pipelines.flatMap(p => p.flows.flatMap(f => anomalyTopic(p, f)))
+    this.#topics = options.pipelines.flatMap(topicsOf)
     this.#known = new Promise(resolve => {
       this.#tellKnown = resolve
     })
     if (this.#topics.length === 0) this.#tellKnown()
+    expectListeners(this.#topics.length, this.#stop.signal)
   }
 
   /** Begins to read, if nobody did yet. */
@@ -74,9 +76,9 @@ export class AnomalyFeed {
   }
 
   states(): readonly FeedState[] {
-    return this.#topics.map(t => {
+    return this.#topics.flatMap(t => {
       const { state, error } = this.#states.get(t) ?? { state: 'reading', error: null }
-      return { pipeline: t.pipeline.name, flow: t.flow, topic: t.topic, state, error }
+      return t.flows.map(flow => ({ pipeline: t.pipeline.name, flow, topic: t.topic, state, error }))
     })
   }
 
@@ -112,6 +114,16 @@ export class AnomalyFeed {
   }
 }
 
+function topicsOf(pipeline: PipelineSpec): readonly AnomalyTopic[] {
+  const topics = new Map<string, AnomalyTopic>()
+  for (const found of pipeline.flows.flatMap(flow => anomalyTopic(pipeline, flow))) {
+    const id = JSON.stringify([found.connection, found.topic])
+    const { flows = [], back = 0 } = topics.get(id) ?? {}
+    topics.set(id, { ...found, flows: [...flows, ...found.flows], back: Math.max(back, found.back) })
+  }
+  return [...topics.values()]
+}
+
 function anomalyTopic(pipeline: PipelineSpec, { name, transforms, sink }: FlowSpec): readonly AnomalyTopic[] {
   const score = transforms.find(t => t.type === 'score')
   if (!score || sink.type !== 'kafka' || sink.connection === null) return []
@@ -120,7 +132,7 @@ function anomalyTopic(pipeline: PipelineSpec, { name, transforms, sink }: FlowSp
   return [
     {
       pipeline,
-      flow: name,
+      flows: [name],
       connection: sink.connection,
       topic: typeof topic === 'string' ? topic : topic.name,
       back: emit === 'all' ? BACK_AMONG_ALL : BACK,

@@ -14,6 +14,8 @@ export interface Finding {
   readonly name: string
   /** Key columns of an anomaly as text, else null. */
   readonly key: AnomalyRow['key'] | null
+  /** Other views in which the same key is strange. */
+  readonly also: readonly string[]
   /** One sentence. */
   readonly text: string
 }
@@ -93,7 +95,7 @@ const finding = (
   name: string,
   text: string,
   key: Finding['key'] = null,
-): Finding => ({ level, kind, pipeline, name, text, key })
+): Finding => ({ level, kind, pipeline, name, text, key, also: [] })
 
 /** What stops data comes before what is slow, and both before what the data says. */
 const rank = ({ level, kind }: Finding): number =>
@@ -147,20 +149,26 @@ function slowness(f: FlowStatus): string | null {
   return `flow ${f.flow} is ${count(f.lag)} records behind${when}`
 }
 
-/** One finding a key, for what stands and belongs to now. */
+/** One finding a key, for what stands and belongs to now: the strangest of it, how long ago the last was, and where else it is seen. */
 function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
-  const worst = new Map<string, AnomalyRow>()
+  const keys = new Map<string, { worst: AnomalyRow; last: number; views: ReadonlySet<string> }>()
   for (const a of anomalies) {
     if (!stands(a) || a.window_end <= nowOf(a, status) - NOW_MS) continue
-    const id = JSON.stringify([a.pipeline, a.view, a.key])
-    const known = worst.get(id)
-    if (!known || a.score > known.score) worst.set(id, a)
+    const id = JSON.stringify([a.pipeline, a.key])
+    const { worst, last, views } = keys.get(id) ?? { worst: a, last: a.window_end, views: new Set() }
+    keys.set(id, {
+      worst: a.score > worst.score ? a : worst,
+      last: Math.max(last, a.window_end),
+      views: new Set([...views, a.view]),
+    })
   }
-  return [...worst.values()]
-    .sort((a, b) => b.score - a.score)
-    .map(a => {
-      const level = a.severity === 'critical' ? 'critical' : 'warning'
-      return finding(level, 'anomaly', a.pipeline, a.view, sentenceOf(a, nowOf(a, status)), a.key)
+  return [...keys.values()]
+    .sort((a, b) => b.worst.score - a.worst.score)
+    .map(({ worst, last, views }) => {
+      const level = worst.severity === 'critical' ? 'critical' : 'warning'
+      const also = [...views].filter(name => name !== worst.view)
+      const text = sentenceOf(worst, nowOf(worst, status) - last, also.length)
+      return { ...finding(level, 'anomaly', worst.pipeline, worst.view, text, worst.key), also }
     })
 }
 
@@ -171,9 +179,10 @@ function nowOf(a: AnomalyRow, { views, flows, now }: Status): number {
   return view?.watermark_ms ?? flow?.watermark_ms ?? now
 }
 
-function sentenceOf(a: AnomalyRow, now: number): string {
-  const minutes = Math.floor((now - a.window_end) / 60_000)
-  return `${keyText(a.key) || 'all records'} in ${a.view}: ${a.what}${minutes < 1 ? '' : `, ${minutes} min ago`}`
+function sentenceOf(a: AnomalyRow, ago: number, others: number): string {
+  const minutes = Math.floor(ago / 60_000)
+  const where = others === 0 ? '' : `, also in ${others} other view${others === 1 ? '' : 's'}`
+  return `${keyText(a.key) || 'all records'} in ${a.view}: ${a.what}${where}${minutes < 1 ? '' : `, ${minutes} min ago`}`
 }
 
 function quiet({ status: { flows, views }, feeds }: Observed): Verdict {

@@ -278,6 +278,24 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
       expect(await page.inputValue('#search')).toBe('d17')
     })
 
+    test('a tall screen gets all its series, more than one question may ask for', async () => {
+      await page.fill('#search', '')
+      await page.setViewportSize({ width: 1280, height: 5_000 })
+      for (const count of [24, 36]) {
+        await page.click('#more-keys')
+        await until(
+          `${count} cards`,
+          () => page.locator('.card').count(),
+          n => n === count,
+        )
+      }
+      await until(
+        'a chart in each',
+        () => page.locator('.card canvas').count(),
+        n => n === 36,
+      )
+    })
+
     test.each([
       [1280, 800],
       [390, 844],

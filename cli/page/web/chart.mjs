@@ -22,6 +22,10 @@ function times(_, marks, _axis, _space, apart) {
   })
 }
 
+/** Six characters at most, so that none is cut off; the steps between marks are round. */
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 })
+const short = (_, marks) => marks.map(v => (Math.abs(v) < 10_000 ? String(v) : compact.format(v)))
+
 /** @param {uPlot.Axis} [extra] */
 const axis = (extra = {}) => ({
   stroke: () => color('--faint'),
@@ -44,7 +48,7 @@ export function seriesChart(parent, height) {
       padding: [8, 8, 0, 0],
       cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
       scales: { y: { range: room } },
-      axes: [axis({ space: 60, size: 24, values: times }), axis({ size: 44, space: 28 })],
+      axes: [axis({ space: 60, size: 24, values: times }), axis({ size: 44, space: 28, values: short })],
       series: [
         { value: (_, s) => (s === null ? '' : new Date(s * 1000).toLocaleString()) },
         { stroke: 'transparent', points: { show: false } },
@@ -95,13 +99,15 @@ export function seriesChart(parent, height) {
 const text = v => (v === null || v === undefined ? '' : String(Number(v.toPrecision(4))))
 
 /**
- * A little room above and below; a constant series lies in the middle.
+ * A little room above and below; a series that hardly moves lies in the middle, as the line that it is.
  * @returns {[number, number]}
  */
 function room(_, min, max) {
   if (min === null || max === null) return [0, 1]
-  const by = (max - min || Math.abs(max) || 1) * 0.12
-  return [min - by, max + by]
+  const least = 0.02 * Math.max(Math.abs(min), Math.abs(max)) || 1
+  const span = Math.max(max - min, least)
+  const middle = (min + max) / 2
+  return [middle - span * 0.62, middle + span * 0.62]
 }
 
 /**
@@ -200,10 +206,11 @@ export function binned(rows) {
   const first = Math.floor(min / width) * width
   const bins = Math.max(12, Math.floor((max - first) / width) + 1)
   const start = first - Math.max(0, bins - Math.floor((max - first) / width) - 1) * width
+  // an empty one at the end: a bar stands to the right of its time, and the latest is the one to see
   const data = [
-    Array.from({ length: bins }, (_, i) => (start + i * width) / 1000),
-    new Array(bins).fill(null),
-    new Array(bins).fill(null),
+    Array.from({ length: bins + 1 }, (_, i) => (start + i * width) / 1000),
+    new Array(bins + 1).fill(null),
+    new Array(bins + 1).fill(null),
   ]
   for (const { window_end, severity } of rows) {
     const bin = Math.floor((window_end - start) / width)

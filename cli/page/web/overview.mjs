@@ -10,7 +10,7 @@ import { $, brief, count, el, milliseconds, moment, setText } from './dom.mjs'
 const SIGN = { ok: '✓', warning: '⚠', critical: '⚠', unknown: '?' }
 const LEVEL = { ok: 'OK', warning: 'Warning', critical: 'Critical', unknown: 'Unknown' }
 /** Findings that are shown at once. */
-const MOST_FINDINGS = 6
+const MOST_FINDINGS = 4
 
 /** @param {(finding: any) => void} goTo called with the finding that the reader wants to see */
 export function onFinding(goTo) {

@@ -54,6 +54,9 @@ const state = {
  */
 const cards = new Map()
 
+/** The reader has chosen a view, a key or a search: what is shown is not changed for them. */
+let touched = false
+
 /** @param {View} view */
 const idOf = view => `${view.pipeline}/${view.name}`
 /** @param {View} view */
@@ -67,10 +70,15 @@ const stands = a => a.status === 'raised' || a.status === 'revised'
  */
 const keyOf = (view, anomaly) => JSON.stringify(view.keys.map(name => anomaly.key?.[name] ?? ''))
 /**
- * Name of the key of a finding, where there is such a view.
+ * Views in which the key of a finding is strange, that of the finding first.
  * @param {Finding} f
  */
-const nameOf = f => state.views.filter(v => v.pipeline === f.pipeline && v.name === f.name).map(v => `${idOf(v)}/${keyOf(v, f)}`)
+const viewsOf = f => [f.name, ...f.also].flatMap(name => state.views.filter(v => v.pipeline === f.pipeline && v.name === name))
+/**
+ * Names of the key of a finding in them.
+ * @param {Finding} f
+ */
+const nameOf = f => viewsOf(f).map(v => `${idOf(v)}/${keyOf(v, f)}`)
 /**
  * @param {View} view
  * @param {AnomalyRow} a
@@ -103,6 +111,7 @@ export async function startViews() {
  * @param {{ pipeline: string, name: string, key: AnomalyRow['key'] }} place
  */
 export function showKey({ pipeline, name, key }) {
+  touched = true
   const view = state.views.find(v => v.pipeline === pipeline && v.name === name)
   if (!view) return
   // of several columns the first that says anything; the strangest of them comes first
@@ -118,15 +127,18 @@ export function showKey({ pipeline, name, key }) {
  * @param {readonly Finding[]} findings
  */
 export function viewsChanged(status, findings) {
-  const { view } = state
-  if (!view) return
+  if (!state.view) return
   const strange = findings.filter(f => f.kind === 'anomaly')
+  // what is wrong is what the reader came for: unless told otherwise, the view where the worst of it is
+  const wrong = strange.flatMap(viewsOf)
+  if (!touched && wrong.length > 0 && !wrong.includes(state.view)) choose(wrong[0])
   const now = new Map(strange.flatMap(f => nameOf(f).map(id => [id, f.level])))
   if (now.size !== state.now.size || [...now].some(([id, level]) => state.now.get(id) !== level)) {
     state.now = now
     showTabs()
     redraw()
   }
+  const { view } = state
   const figures = status.views.find(v => v.view === view.name && v.pipeline === view.pipeline)
   const version = figures ? `${figures.windows}|${figures.revised}|${figures.watermark_ms}` : ''
   if (version === state.version) return
@@ -139,21 +151,15 @@ export function viewsChanged(status, findings) {
  * @param {readonly AnomalyRow[]} anomalies
  */
 export function anomaliesChanged(anomalies) {
-  const first = state.anomalies.length === 0 && anomalies.length > 0
+  const first = state.anomalies.length === 0
   state.anomalies = anomalies
-  const { view } = state
-  if (!view) return
-  // what is strange is what the reader came for
-  if (first && !touched) {
-    const worst = state.views.find(v => anomalies.some(a => ofView(v, a)))
-    if (worst && !anomalies.some(a => ofView(view, a))) choose(worst)
-  }
+  if (!state.view) return
   showTabs()
   redraw()
-  keysSoon()
+  // the order of the keys was made without them
+  if (first) void loadKeys()
+  else keysSoon()
 }
-
-let touched = false
 
 /** @param {View} view */
 function choose(view) {

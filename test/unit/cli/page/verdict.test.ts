@@ -68,6 +68,13 @@ test('the feature that lies outside is told, and where none does, the detector',
   expect(detail({})).toBe('i-3 in cpu_1m: level, score 5.0')
 })
 
+test('a key that is strange in several views is told once, with where else', () => {
+  const rows = ['cpu_1m', 'cpu_5m', 'cpu_10m'].map((view, i) => anomaly({ id: view, view, score: 5 + i, window_end: NOW }))
+  const { detail, findings } = judge({ anomalies: rows })
+  expect(detail).toBe('i-3 in cpu_10m: mean is 89.2, expected 31 to 41, also in 2 other views')
+  expect(findings.map(f => [f.name, f.also])).toEqual([['cpu_10m', ['cpu_1m', 'cpu_5m']]])
+})
+
 test('one finding a key, the strangest first; critical ones make the verdict critical', () => {
   const { level, headline, findings } = judge({
     anomalies: [
@@ -79,6 +86,10 @@ test('one finding a key, the strangest first; critical ones make the verdict cri
   expect(level).toBe('critical')
   expect(headline).toBe('i-7 and i-3 look wrong')
   expect(findings.map(f => f.key?.device)).toEqual(['i-7', 'i-3'])
+  // the worst of a key is told, and when the last was
+  const two = [anomaly({ id: '1', score: 4, window_end: NOW }), anomaly({ id: '2', score: 9, window_end: NOW - 5 * MINUTE })]
+  expect(judge({ anomalies: two }).detail).not.toContain('ago')
+  expect(judge({ anomalies: two.slice(1) }).detail).toContain(', 5 min ago')
 })
 
 test.each([

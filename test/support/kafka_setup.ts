@@ -2,9 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { otherClient } from './kafka'
 import { type RealKafka, startRealKafka } from './real_kafka'
 
+/** Records of long ago go at once and not once in some runs: by default a broker looks for them every five minutes. */
+const RETENTION = { 'log.retention.check.interval.ms': '2000', 'log.initial.task.delay.ms': '2000' }
+
 /** Apache Kafka for a whole run of jest; every test that asks `services.ts` for a broker gets this one. */
 export default async function setUp(): Promise<void> {
-  const kafka = await startRealKafka({ listeners: [{ name: 'PLAIN', protocol: 'PLAINTEXT' }] })
+  const kafka = await startRealKafka({ listeners: [{ name: 'PLAIN', protocol: 'PLAINTEXT' }], settings: RETENTION })
   process.env.KAFKA_BROKERS_UNDER_TEST = kafka.addresses.PLAIN
   ;(globalThis as { apacheKafka?: RealKafka }).apacheKafka = kafka
   try {

@@ -162,14 +162,17 @@ function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
       views: new Set([...views, a.view]),
     })
   }
-  return [...keys.values()]
-    .sort((a, b) => b.worst.score - a.worst.score)
-    .map(({ worst, last, views }) => {
-      const level = worst.severity === 'critical' ? 'critical' : 'warning'
-      const also = [...views].filter(name => name !== worst.view)
-      const text = sentenceOf(worst, nowOf(worst, status) - last, also.length)
-      return { ...finding(level, 'anomaly', worst.pipeline, worst.view, text, worst.key), also }
-    })
+  return (
+    [...keys.values()]
+      // as the cards: what is wrong at this moment before what was
+      .sort((a, b) => b.last - a.last || b.worst.score - a.worst.score)
+      .map(({ worst, last, views }) => {
+        const level = worst.severity === 'critical' ? 'critical' : 'warning'
+        const also = [...views].filter(name => name !== worst.view)
+        const text = sentenceOf(worst, nowOf(worst, status) - last, also.length)
+        return { ...finding(level, 'anomaly', worst.pipeline, worst.view, text, worst.key), also }
+      })
+  )
 }
 
 /** Event time up to which the data has come, so that a replayed day is judged by its own clock. */

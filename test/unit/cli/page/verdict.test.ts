@@ -75,7 +75,7 @@ test('a key that is strange in several views is told once, with where else', () 
   expect(findings.map(f => [f.name, f.also])).toEqual([['cpu_10m', ['cpu_1m', 'cpu_5m']]])
 })
 
-test('one finding a key, the strangest first; critical ones make the verdict critical', () => {
+test('one finding a key, the latest first and then the strangest; critical ones make the verdict critical', () => {
   const { level, headline, findings } = judge({
     anomalies: [
       anomaly({ id: '1' }),
@@ -86,6 +86,10 @@ test('one finding a key, the strangest first; critical ones make the verdict cri
   expect(level).toBe('critical')
   expect(headline).toBe('i-7 and i-3 look wrong')
   expect(findings.map(f => f.key?.device)).toEqual(['i-7', 'i-3'])
+  const keys = ['a', 'b'].map((device, i) =>
+    anomaly({ id: device, key: { device }, score: 9 - i, window_end: NOW - (2 - i) * MINUTE }),
+  )
+  expect(judge({ anomalies: keys }).headline).toBe('b and a look wrong')
   // the worst of a key is told, and when the last was
   const two = [anomaly({ id: '1', score: 4, window_end: NOW }), anomaly({ id: '2', score: 9, window_end: NOW - 5 * MINUTE })]
   expect(judge({ anomalies: two }).detail).not.toContain('ago')

@@ -1,7 +1,12 @@
 /** An alert that stands: it can be revised or retracted. */
-export type Alert = 'raised' | 'suppressed'
+export interface Alert {
+  readonly status: 'raised' | 'suppressed'
+  /** Revision and offset of the row that it was last judged by. */
+  readonly rev: number
+  readonly offset: number
+}
 
-/** Alerts of a lane that a revision of their window can still find. Beyond this many the oldest are forgotten: 100 bytes each. */
+/** Alerts of a lane that a revision of their window can still find. Beyond this many the oldest are forgotten: 200 bytes each. */
 const MOST = 100_000
 
 /** The alerts of windows, by detector, key and window end. */

@@ -236,7 +236,11 @@ export class LaneState {
   /** Status of an alert, or of a revision, and what follows from it. */
   #verdict(judge: Judge, score: number, closes: boolean, row: number, windows: Windows, batch: Batch, out: AnomalyRows): void {
     const { key, time } = judge.point
+    const by = { rev: Number(windows.rev(row)), offset: batch.rows.offset[row] }
     const before = closes ? undefined : this.#alerts.get(judge.name, key, time)
+    // a window is revised with all of its keys, though late records reached some: what has been learnt since must not move an
+    // alert on the others. A revision that comes again may never have gone out.
+    if (before?.rev === by.rev && before.offset !== by.offset) return
     const alarm = score >= this.#threshold.value
     const emit = (status: Status): void => this.#emit(judge, status, score, row, windows, batch, out)
     if (!alarm) {
@@ -248,12 +252,13 @@ export class LaneState {
       return
     }
     if (before) {
-      emit(before === 'suppressed' ? 'suppressed' : 'revised')
+      this.#alerts.set(judge.name, key, time, { ...before, ...by })
+      emit(before.status === 'suppressed' ? 'suppressed' : 'revised')
       return
     }
     const period = this.#options.refractory ?? windows.end[row] - windows.start[row]
-    const status: Alert = judge.refractory.hides(key, time, this.#severity(score), period) ? 'suppressed' : 'raised'
-    if (this.#options.plan.windows) this.#alerts.set(judge.name, key, time, status)
+    const status: Alert['status'] = judge.refractory.hides(key, time, this.#severity(score), period) ? 'suppressed' : 'raised'
+    if (this.#options.plan.windows) this.#alerts.set(judge.name, key, time, { status, ...by })
     emit(status)
   }
 

@@ -76,7 +76,8 @@ thousand. What comes out are anomaly records, none, one or several for a window;
 
 A window of a view is scored when it closes and again at each revision, and learned once, when it is final, in window order. An alert is
 \`raised\`, or \`suppressed\` within the refractory period of an earlier one that was as severe; a revision makes it \`revised\` or, if it is no
-alarm any more, \`retracted\`. A record (no view) is scored and learned at once. With \`emit: all\` every score is given, status \`normal\`.
+alarm any more, \`retracted\`; where late records reached only other keys of the window, it stays as it is. A record (no view) is
+scored and learned at once. With \`emit: all\` every score is given, status \`normal\`.
 A window with nulls in all features of a detector, or of a key that is still warming up, has no score and gives nothing.
 
 The same rows in the same order give the same anomalies, whatever the batches. State is kept a lane: records of one key must stand in one
@@ -284,7 +285,7 @@ class Score implements Transform {
 }
 
 /** Snapshots of other versions are not read. */
-const VERSION = 1
+const VERSION = 2
 
 function builtInDetector(spec: DetectorSpec, context: DetectorContext): Detector {
   const found = builtIn.find(d => d.name === spec.type)

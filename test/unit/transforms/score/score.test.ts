@@ -115,6 +115,8 @@ describe('windows of a view', () => {
         batchOf(VIEW, [
           windowRow('close', 40, 50, 1),
           windowRow('revise', 40, 60, 2),
+          // once more, for late records of another key
+          windowRow('revise', 40, 60, 2),
           windowRow('revise', 40, 10, 3),
           windowRow('revise', 40, 10.1, 4),
           windowRow('revise', 40, 70, 5),
@@ -129,6 +131,29 @@ describe('windows of a view', () => {
       ['raised', 5],
     ])
     expect(new Set(verdicts.map(v => v.id)).size).toBe(1)
+  })
+
+  test('a revision that comes again is given again: nobody knows whether the first went out', () => {
+    const transform = create(VIEW, LEVEL)
+    apply(transform, batchOf(VIEW, quiet()))
+    apply(transform, later(batchOf(VIEW, [windowRow('close', 40, 50)])))
+    const revision = batchOf(VIEW, [windowRow('revise', 40, 60, 2)], { offset: 20_000 })
+    for (let time = 0; time < 2; time++) expect(given(transform, revision).map(v => [v.status, v.rev])).toEqual([['revised', 2]])
+  })
+
+  test('an alert stays what it is when a late record of another key revises its window', () => {
+    const transform = create(VIEW, LEVEL)
+    apply(transform, batchOf(VIEW, [...quiet('a'), ...quiet('b')]))
+    const closed = (n: number, a: number) => [windowRow('close', n, a), windowRow('close', n, 10.2, 1, 'b')]
+    const learnt = (n: number, a: number) => [windowRow('final', n, a), windowRow('final', n, 10.2, 1, 'b')]
+    // what is learnt in between makes the first alert look like less: scored again it would be none
+    const rows = [...closed(40, 12), ...[41, 42, 43].flatMap(n => [...closed(n, 14), ...learnt(n, 14)])]
+    const before = given(transform, later(batchOf(VIEW, rows)))
+    expect(before[0]).toMatchObject({ id: `cpu_5m|level|a|${START + 41 * MINUTE}`, status: 'raised' })
+    const revise = (rev: number) => [windowRow('revise', 40, 12, rev), windowRow('revise', 40, 10.3, 2, 'b')]
+    const after = (rows: readonly Row[], offset: number) => given(transform, batchOf(VIEW, rows, { offset }))
+    expect(after(revise(1), 30_000)).toEqual([])
+    expect(after(revise(2), 40_000).map(v => [v.status, v.rev])).toEqual([['retracted', 2]])
   })
 
   test('a window is learned once, when it is final', () => {

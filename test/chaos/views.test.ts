@@ -97,6 +97,8 @@ describe('kills while windows close', () => {
     undisturbed = comparable(all, input)
     // a comparison of nothing with nothing would hold too
     expect([...input.bursts].filter(id => /raised|revised|suppressed/.test(all.get(id)?.status ?? '')).length).toBeGreaterThan(0)
+    // those that are compared to the bit
+    expect(undisturbed.filter(line => line.includes('peak')).length).toBeGreaterThan(all.size / 4)
     await world.close()
   }, 120_000)
   afterAll(() => bench?.stop())

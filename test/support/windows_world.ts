@@ -186,17 +186,22 @@ export async function verdicts(bench: Bench, { anomalies }: WindowsWorld): Promi
 const HIDDEN = /^(normal|retracted)$/
 
 /**
- * What must be the same whatever happened on the way, as text. Of a window that late records reached, when it was scored last
- * depends on when they came: of it, only what it is and whether it is an alarm. Of the others everything to the bit, but not
- * whether an alarm is the first verdict of its window or a revised one: a partition that is quiet while members come and go is
- * idle, so its windows may close before its last records and again with them.
+ * What must be the same whatever happened on the way, as text. Windows that no late record reached: everything, to the bit. Whether
+ * a late record comes before or after the watermark closes its window is a matter of timing; if after, the window is revised with
+ * all of its keys, and a row is scored again with what has been learnt by then. So of the row that the late record belongs to: what
+ * it is, and whether it is an alarm. Of the others in its window: everything of an alert, which a revision leaves alone where the
+ * row is what it was; of the rest, which says `normal` with one score or another, only that.
+ *
+ * No partition is idle here (the pipeline has no `idle:`), so nothing else reaches a window that is closed.
  */
 export function comparable(all: ReadonlyMap<string, Verdict>, { touched }: Input): readonly string[] {
+  const revised = new Set([...touched].map(id => id.split('|')[1]))
   return [...all]
     .map(([id, v]) => {
-      if (touched.has(id)) return `${id} rev ${v.rev} ${HIDDEN.test(v.status) ? 'normal' : 'alarm'}`
-      const status = v.status === 'revised' ? 'raised' : v.status
-      return `${id} rev ${v.rev} ${status} ${bits(v.score)} ${JSON.stringify(v.features, (_, x) => (typeof x === 'number' ? bits(x) : x))}`
+      const hidden = HIDDEN.test(v.status)
+      if (touched.has(id)) return `${id} rev ${v.rev} ${hidden ? 'normal' : 'alarm'}`
+      if (hidden && revised.has(id.split('|')[1])) return `${id} rev ${v.rev} normal`
+      return `${id} rev ${v.rev} ${v.status} ${bits(v.score)} ${JSON.stringify(v.features, (_, x) => (typeof x === 'number' ? bits(x) : x))}`
     })
     .sort()
 }

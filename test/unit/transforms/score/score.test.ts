@@ -148,12 +148,12 @@ describe('windows of a view', () => {
     const learnt = (n: number, a: number) => [windowRow('final', n, a), windowRow('final', n, 10.2, 1, 'b')]
     // what is learnt in between makes the first alert look like less: scored again it would be none
     const rows = [...closed(40, 12), ...[41, 42, 43].flatMap(n => [...closed(n, 14), ...learnt(n, 14)])]
-    const before = given(transform, later(batchOf(VIEW, rows)))
-    expect(before[0]).toMatchObject({ id: `cpu_5m|level|a|${START + 41 * MINUTE}`, status: 'raised' })
+    const first = given(transform, later(batchOf(VIEW, rows)))
+    expect(first[0]).toMatchObject({ id: `cpu_5m|level|a|${START + 41 * MINUTE}`, status: 'raised' })
     const revise = (rev: number) => [windowRow('revise', 40, 12, rev), windowRow('revise', 40, 10.3, 2, 'b')]
-    const after = (rows: readonly Row[], offset: number) => given(transform, batchOf(VIEW, rows, { offset }))
-    expect(after(revise(1), 30_000)).toEqual([])
-    expect(after(revise(2), 40_000).map(v => [v.status, v.rev])).toEqual([['retracted', 2]])
+    const judged = (rows: readonly Row[], offset: number) => given(transform, batchOf(VIEW, rows, { offset }))
+    expect(judged(revise(1), 30_000)).toEqual([])
+    expect(judged(revise(2), 40_000).map(v => [v.status, v.rev])).toEqual([['retracted', 2]])
   })
 
   test('a window is learned once, when it is final', () => {

@@ -255,6 +255,16 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
       expect(scores.sort()).toEqual(raised.map(a => a.score.toFixed(1)).sort())
     })
 
+    test('the histogram is as wide as its place', async () => {
+      // as it is after loading: nothing has changed the size of this window
+      const fresh = await browser.context.newPage()
+      await fresh.goto(address)
+      const widths = () =>
+        fresh.evaluate("['#histogram', '#histogram canvas'].map(s => document.querySelector(s).clientWidth)") as Promise<number[]>
+      await until('the whole width', widths, ([place, chart]) => place > 500 && chart === place)
+      await fresh.close()
+    })
+
     test('filters and search', async () => {
       const rows = page.locator('#anomalies tbody tr[data-id]')
       await page.fill('#anomaly-search', 'd17 level')

@@ -1,6 +1,6 @@
 // The latest anomalies: histogram over time, filters, rows.
 import { binned, histogram } from './chart.mjs'
-import { $, atMost, count, el, moment, setText } from './dom.mjs'
+import { $, count, el, moment, setText } from './dom.mjs'
 
 /** @typedef {import('../anomalies').AnomalyRow} AnomalyRow */
 
@@ -39,10 +39,6 @@ export function startAnomalies(onRow) {
     const row = rows.get(event.target.closest('tr')?.dataset.id)
     if (row) onRow(row)
   })
-  addEventListener(
-    'resize',
-    atMost(200, () => state.chart?.resize()),
-  )
 }
 
 /**

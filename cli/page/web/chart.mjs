@@ -150,7 +150,7 @@ function fillOpenSide(data) {
 export const markersIn = data => data[STRANGE].filter(v => v !== null).length
 export const hasBand = data => data[EXPECTED].some(v => v !== null) || data[UPPER].some(v => v !== null)
 
-/** Bars of counts over time; dragging calls `onSelect(from, to)` in milliseconds. Returns { update, resize }. */
+/** Bars of counts over time; dragging calls `onSelect(from, to)` in milliseconds. Returns { update }. */
 export function histogram(parent, onSelect) {
   const bars = uPlot.paths.bars?.({ size: [0.9, 40], align: 1 })
   const size = () => ({ width: Math.max(120, parent.clientWidth), height: 96 })
@@ -187,7 +187,9 @@ export function histogram(parent, onSelect) {
     [[], [], []],
     parent,
   )
-  return { update: data => plot.setData(data), resize: () => plot.setSize(size()) }
+  // also when its section is shown for the first time
+  new ResizeObserver(() => plot.setSize(size())).observe(parent)
+  return { update: data => plot.setData(data) }
 }
 
 const BINS = 60

@@ -16,10 +16,13 @@ import { Reader } from './reader'
 import { KafkaSession } from './session'
 import type { KafkaSourceConfig } from './source_config'
 import { requireTopics } from './topics'
-import { Bell, orAbort } from './waiting'
+import { Bell, orAbort, pause } from './waiting'
 
 /** kafkajs's defaults (3 s, 5 s) make a rebalance and a leave take seconds. */
 const HEARTBEAT_MS = 500
+/** So long nothing is said of a topic that is not there: mostly another flow of the same start is making it. */
+const TOPIC_QUIET_MS = 3_000
+const TOPIC_LOOK_MS = 200
 /** Topics that another flow or program of the same start makes are waited for this long. */
 const TOPIC_WAIT_MS = 30_000
 
@@ -101,16 +104,27 @@ export class KafkaSource implements Source {
     const reader = this.#createReader(this.#kafka)
     this.#reader = reader
     try {
-      const { topics } = this.#config
-      const brokers = brokerAddresses(this.#context.connection.brokers).join(',')
-      await orAbort(
-        reader.connect(topics, cluster => requireTopics(cluster, topics, brokers)),
-        signal,
-      )
+      const connecting = reader.connect(this.#config.topics, cluster => this.#findTopics(cluster, signal))
+      await orAbort(connecting, signal)
     } catch (thrown) {
       if (this.#reader === reader) this.#drop()
       signal.throwIfAborted()
       throw this.#connectError(thrown)
+    }
+  }
+
+  async #findTopics(cluster: Cluster, signal: AbortSignal): Promise<void> {
+    const brokers = brokerAddresses(this.#context.connection.brokers).join(',')
+    const { clock } = this.#context
+    const quiet = (this.#firstTry ?? clock.monotonic()) + TOPIC_QUIET_MS
+    for (;;) {
+      try {
+        return await requireTopics(cluster, this.#config.topics, brokers)
+      } catch (error) {
+        const missing = error instanceof ConnectError && error.code === 'K005_UNKNOWN_TOPIC'
+        if (!missing || this.#closed || clock.monotonic() >= quiet) throw error
+      }
+      await pause(TOPIC_LOOK_MS, signal)
     }
   }
 

@@ -73,7 +73,7 @@ flows:
 `,
     )
 
-  test('is told by its name at once, and again as the reason why a stopped run did not do its work', async () => {
+  test('is told by its name, and again as the reason why a stopped run did not do its work', async () => {
     const [there, missing] = [bench.unique('there'), bench.unique('mispelled')]
     await createTopic(there)
     const run = bench.startRun(reader('typo', [there, missing]), JSON_LOG)
@@ -120,6 +120,8 @@ flows:
   )
   const first = bench.startRun(file, JSON_LOG)
   await first.says(/"session_started".*"copy"/)
+  // the topic was not there when its reader started; its own file makes it
+  expect(named(first, 'service_unreachable')).toEqual([])
   const second = bench.startRun(file, JSON_LOG)
   const refused = await second.ended
   expect(refused.code).toBe(3)

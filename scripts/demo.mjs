@@ -173,7 +173,8 @@ the anomaly in its topic, in its table, the windows around it, what had been don
   ${query(`SELECT fault, device, site, min(ts), max(ts) FROM faults WHERE fault = '${fault.fault}' GROUP BY ALL`)}
   ${CONNECT} status${data}
 
-This machine is watched as well; its own detectors are warm after two minutes.
+This machine is watched as well: keep a core busy for twenty seconds (\`yes > /dev/null\`) and it says so; what is usual it has
+learned after some minutes.
 Ctrl-C stops it and loses nothing: everything is kept in ${dataDir}, and the next \`npm run demo\` continues.
 `)
 }

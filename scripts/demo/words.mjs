@@ -29,6 +29,7 @@ const DETECTORS = {
   shape: (a, f, when) => `${a.key.device} had a CPU of ${percent(f.value)} (${f.name}) ${when}; ${usual(f, percent)}.`,
   level: (a, f, when) => `${a.key.device} had a CPU of ${percent(f.value)} (${f.name}) ${when}; ${usual(f, percent)}.`,
   busy: (_, f, when) => `This machine had ${f.name} at ${percent(f.value)} ${when}; ${usual(f, percent)}.`,
+  core: (_, f, when) => `A core of this machine was busy ${percent(f.value)} of the time ${when}.`,
   full: (_, f, when) => `This machine had ${percent(f.value)} of its memory in use ${when}.`,
   traffic: (_, f, when) =>
     `This machine moved ${size(f.value)} a second ${f.name === 'net' ? 'over the network' : 'to and from disk'} ${when}; ${usual(f, size)}.`,

@@ -79,7 +79,7 @@ afterAll(async () => {
  * it counts. A metric that does not exist is an error.
  */
 function metric(text: string, name: string, labels: Readonly<Record<string, string>>): number {
-  expect(text).toContain(`# TYPE olap_connect_${name} `)
+  expect(text).toContain(`# TYPE olap_connect_${name.replace(/_count$/, '')} `)
   let sum = 0
   for (const [, found, value] of text.matchAll(new RegExp(`^olap_connect_${name}\\{([^}]*)\\} (\\S+)$`, 'gm'))) {
     if (Object.entries(labels).every(([key, v]) => found.includes(`${key}="${v}"`))) sum += Number(value)

@@ -1,4 +1,4 @@
-// `npm run demo [-- --for 45s] [--json] [--data DIR] [OPTIONS OF connect run]`: three pipelines on embedded services. Tells each anomaly
+// `npm run demo [-- OPTIONS]`, see demo/arguments.mjs: three pipelines on embedded services. Tells each anomaly
 // in a sentence, and what to look at from another terminal. Ends with Ctrl-C or after --for; what it wrote stays, the next demo goes
 // on from there. With --json one object on stdout says what was injected while it watched and what was found of that: faults that
 // began before it started, in an earlier demo or in the gap since, are told where they show, but not counted.
@@ -6,9 +6,12 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { read, USAGE } from './demo/arguments.mjs'
+import { Repeats } from './demo/repeats.mjs'
 import { anomalies, faults, progress } from './demo/store.mjs'
 import { judge, tells } from './demo/verdict.mjs'
 import { counted, sentence, timeOf, told } from './demo/words.mjs'
+import { widthOf, wrap } from './demo/wrap.mjs'
 
 const began = Date.now()
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
@@ -19,6 +22,10 @@ const TOPIC = 'fleet.anomalies'
 const CONNECT = 'node dist/cli/main.js'
 const LOOK_EVERY_MS = 700
 
+if (process.argv.slice(2).some(arg => arg === '--help' || arg === '-h')) {
+  console.log(USAGE)
+  process.exit(0)
+}
 if (!existsSync(path.join(dist, 'program.js'))) {
   console.error('not built yet: run `npm ci` or `npm run build` first')
   process.exit(2)
@@ -31,38 +38,65 @@ const { runningWorkers } = require(path.join(dist, 'workers.js'))
 const { strangest } = require(path.join(dist, 'page/anomaly_text.js'))
 const { parseDuration } = require(path.join(root, 'dist/runtime/fields.js'))
 
-const { json, length, dataDir, options } = read(process.argv.slice(2))
+const { didYouMean } = require(path.join(root, 'dist/runtime/registry.js'))
+const { LockTimeout, withLock } = require(path.join(root, 'dist/embedded/lock.js'))
+
+const real = processIo()
+const say = text => real.err(`${text}\n`)
+/** For sentences; lines that are there to be copied are said as they are. */
+const tellWrapped = (text, indent = 0) => say(wrap(text, widthOf(process.stderr), indent))
+const seconds = () => (Date.now() - began) / 1000
+const STAMPED = 21
+const stamp = text => tellWrapped(`${seconds().toFixed(0).padStart(4)} s  ${text}`, STAMPED)
+
+const { json, length, dataDir, options, wrong } = read(process.argv.slice(2), { parseDuration, didYouMean })
+if (wrong) await refuse(2, 'C019_USAGE', wrong.text, wrong.usage ? `\n\n${USAGE}` : '')
+const release = await takeFolder()
 /** It was here before, so nothing is new but what comes now. */
 const continued = existsSync(path.join(dataDir, 'positions'))
 const data = dataDir === '.connect' ? '' : ` --data ${dataDir}`
-const real = processIo()
-const say = text => real.err(`${text}\n`)
-const seconds = () => (Date.now() - began) / 1000
-const stamp = text => say(`${seconds().toFixed(0).padStart(4)} s  ${text}`)
 
-/** `--for`, `--json` and `--data` are ours; the rest is for `connect run`. */
-function read(args) {
-  const found = { json: false, length: null, dataDir: '.connect', options: [] }
-  for (let i = 0; i < args.length; i++) {
-    const [name, inline] = args[i].startsWith('--') ? args[i].split(/=(.*)/s) : [args[i]]
-    const value = () => inline ?? args[++i] ?? ''
-    if (name === '--json') found.json = true
-    else if (name === '--data') found.dataDir = value()
-    else if (name === '--for') {
-      const text = value()
-      found.length = parseDuration(text)
-      if (found.length === null) {
-        console.error(`--for ${text}: expected a duration such as 45s or 5m`)
-        process.exit(2)
-      }
-    } else found.options.push(args[i])
+/** Ends before anything has started. */
+async function refuse(exit, code, text, more = '') {
+  await say(`${text}${more}`)
+  if (json) {
+    const error = { code, message: text, hint: '`npm run demo -- --help` shows the options' }
+    await real.out(`${JSON.stringify({ command: 'demo', ok: false, summary: text, result: null, error })}\n`)
   }
-  return found
+  process.exit(exit)
+}
+
+/** One demo at a time in a folder: two would tell each other's faults. The returned function lets the next one in. */
+async function takeFolder() {
+  let done = () => {}
+  const ended = new Promise(resolve => {
+    done = resolve
+  })
+  try {
+    await new Promise((resolve, reject) => {
+      const held = () => {
+        resolve()
+        return ended
+      }
+      withLock(path.join(dataDir, 'demo.lock'), held, { timeoutMs: 0 }).catch(reject)
+    })
+  } catch (error) {
+    if (!(error instanceof LockTimeout)) throw error
+    const pid = error.holder?.pid
+    const page = runningWorkers(path.resolve(dataDir)).find(w => w.process.pid === pid)?.address
+    const text = page
+      ? `the demo already runs here (process ${pid}): ${page}; stop it there, or open that page`
+      : `the demo already runs here (process ${pid}): stop it there with Ctrl-C, or give this one a folder of its own with --data DIR`
+    await refuse(3, 'E008_DATA_LOCKED', text)
+  }
+  return done
 }
 
 // ---------------------------------------------------------------------------------------------------------- what it does
 
 const addresses = {}
+/** Where the page is; null with --listen off. */
+let page = null
 /** Warnings before the first row: readers wait for topics that writers are about to create. Shown if nothing comes of it. */
 const early = []
 let loaded = false
@@ -72,6 +106,9 @@ let since = null
 /** Anomalies by their ids, with the moment they were seen first. */
 const seen = new Map()
 const said = new Set()
+/** Faults that were told: a more severe alert of the same one is no news. */
+const toldFaults = new Set()
+const repeats = new Repeats()
 /** How far the views were at each look. */
 const looks = []
 /**
@@ -84,6 +121,10 @@ const ARRIVES_MS = 6_000
 function onLine(line) {
   if (!line.startsWith('{')) return say(line)
   const { level, event, text, service, address } = JSON.parse(line)
+  if (event === 'listening') {
+    page = address
+    return say(`  ${'page'.padEnd(16)} ${address}\n`)
+  }
   if (event === 'service_started') {
     if (addresses[service] !== undefined) return
     addresses[service] = address
@@ -134,37 +175,56 @@ async function look() {
     )
   }
   const [found, injected] = await Promise.all([anomalies(clickhouse), faults(clickhouse)])
-  for (const anomaly of found) if (anomaly.status === 'raised' && anomaly.end > since) await tell(anomaly, injected)
+  for (const anomaly of found) {
+    if (anomaly.end <= since) continue
+    if (anomaly.database !== 'fleet') await tellUnusual(anomaly)
+    else if (anomaly.status === 'raised') await tell(anomaly, injected)
+  }
 }
 
-/** Tells an anomaly once, as soon as it is known whether a fault explains it. */
+/** Tells what a pipeline without faults found, unless that was told lately. */
+async function tellUnusual(anomaly) {
+  if (said.has(anomaly.id)) return
+  const how = repeats.note(anomaly)
+  if (anomaly.status !== 'raised') return
+  said.add(anomaly.id)
+  if (how) await stamp(told(anomaly, featureOf(anomaly), null, { how }))
+}
+
+/** Tells an anomaly of the fleet once, as soon as it is known whether a fault explains it. */
 async function tell(anomaly, injected) {
   if (said.has(anomaly.id)) return
-  const fault = injected.find(f => tells(anomaly, f))
+  const explain = injected.filter(f => tells(anomaly, f))
+  const fault = explain.find(f => !toldFaults.has(f.fault))
   const now = Date.now()
   if (!seen.has(anomaly.id)) seen.set(anomaly.id, now)
   // its label may still be on the way
-  if (!fault && anomaly.database === 'fleet' && now - seen.get(anomaly.id) < ARRIVES_MS) return
+  if (explain.length === 0 && now - seen.get(anomaly.id) < ARRIVES_MS) return
   said.add(anomaly.id)
-  const [name, values] = strangest(anomaly.features) ?? ['', {}]
-  const feature = { name, ...values }
-  await stamp(told(anomaly, feature, fault))
+  if (explain.length > 0 && !fault) return
+  if (fault) toldFaults.add(fault.fault)
+  const feature = featureOf(anomaly)
+  await stamp(told(anomaly, feature, fault, { since }))
   if (!fault || fault.start < since || first) return
   const { id, view, detector, key } = anomaly
   const text = sentence(anomaly, feature)
   first = { seconds: Number(seconds().toFixed(1)), text, fault: fault.fault, topic: TOPIC, id, view, detector, key }
-  await next(anomaly, name, fault)
+  await next(anomaly, feature.name, fault)
+}
+
+/** The feature that says most, with its name. */
+function featureOf({ features }) {
+  const [name, values] = strangest(features) ?? ['', {}]
+  return { name, ...values }
 }
 
 /** What to look at of the first fault that was found: lines to copy, each about this very anomaly. */
 async function next({ id, view, detector, key, end }, feature, fault) {
-  const page = runningWorkers(path.resolve(dataDir))[0]?.address
   const until = new Date(end).toISOString().slice(0, 19).replace('T', ' ')
   const [[column, value]] = Object.entries(key)
   const query = statement => `${CONNECT} sql ${FLEET} "${statement}"${data}`
+  await tellWrapped('\nThat fault was injected, and found. While this runs, look further from another terminal in this folder:')
   await say(`
-That fault was injected, and found. While this runs, look further from another terminal in this folder:
-
 ${page ? `  ${page}   the page: what runs, series with what is expected of them, anomalies\n` : ''}
 the anomaly in its topic, in its table, the windows around it, what had been done, and what runs:
   ${CONNECT} tail ${FLEET} ${TOPIC} --from beginning --key "${id}" --limit 1${data}
@@ -172,11 +232,12 @@ the anomaly in its topic, in its table, the windows around it, what had been don
   ${query(`SELECT window_end, ${feature} FROM ${view} WHERE ${column} = '${value}' ORDER BY window_end DESC LIMIT 10`)}
   ${query(`SELECT fault, device, site, min(ts), max(ts) FROM faults WHERE fault = '${fault.fault}' GROUP BY ALL`)}
   ${CONNECT} status${data}
-
-This machine is watched as well: keep a core busy for twenty seconds (\`yes > /dev/null\`) and it says so; what is usual it has
-learned after some minutes.
-Ctrl-C stops it and loses nothing: everything is kept in ${dataDir}, and the next \`npm run demo\` continues.
 `)
+  await tellWrapped(
+    `This machine is watched as well: keep a core busy for twenty seconds (\`yes > /dev/null\`) and it says so; what is usual it has learned after some minutes.
+Ctrl-C stops it and loses nothing: everything is kept in ${dataDir}, and the next \`npm run demo\` continues.
+`,
+  )
 }
 
 /** What was injected since `since` and what was found of it, as the tables say now; null before there is a ClickHouse. */
@@ -190,24 +251,25 @@ async function summarise() {
     faults(clickhouse, signal),
     progress(clickhouse, signal),
   ])
-  return { since: new Date(since).toISOString(), first, ...judge(found, injected, closed, since), rows }
+  return { since: new Date(since).toISOString(), first, ...judge(found, injected, closed, since), rows_total: rows }
 }
 
 // ------------------------------------------------------------------------------------------------------------- the run
 
-await say(`connect run ${FLEET} ${EC2} ${MACHINE} --embedded
-
-Three pipelines. device-fleet: 40 devices, of which one after the other is made to leak, to report garbage, to fall silent; ec2-cpu:
-CPU of 20 machines with bursts; this-machine: this one. Readings go through Kafka into ClickHouse, each exactly once, windows slide
-over them, windows unlike those before become anomalies in a topic and a table. Starting what they need (some seconds the first time):
+await say(`connect run ${FLEET} ${EC2} ${MACHINE} --embedded\n`)
+await tellWrapped(`Three pipelines. device-fleet: 40 devices, of which one after the other is made leaking (sends too much), corrupt (reports garbage) or silent; ec2-cpu: CPU of 20 machines with bursts; this-machine: this one. Readings go through Kafka into ClickHouse, each exactly once, windows slide over them, windows unlike those before become anomalies in a topic and a table. Starting what they need (some seconds the first time):
 `)
 
 let summary = null
 let ending = false
+/** npm passes on the Ctrl-C that the terminal has sent to both: two signals within this are one. */
+const SAME_SIGNAL_MS = 1_000
+let endingSince = 0
 /** The first call sums up while everything still runs; a second ends at once. */
 async function end(signal) {
-  if (ending) return stop(signal)
+  if (ending) return Date.now() - endingSince < SAME_SIGNAL_MS ? undefined : stop(signal)
   ending = true
+  endingSince = Date.now()
   clearInterval(watch)
   summary = await summarise().catch(() => null)
   stop(signal)
@@ -226,6 +288,7 @@ const code = await connect(args, io)
 clearInterval(watch)
 if (timer) clearTimeout(timer)
 offSignals()
+release()
 process.exitCode = code
 if (!loaded) for (const text of early) await say(`warn ${text}`)
 
@@ -241,4 +304,4 @@ if (json)
   await real.out(
     `${JSON.stringify({ command: 'demo', ok: code === 0, summary: words, result, error: envelope?.error ?? null })}\n`,
   )
-else await say(words)
+else await tellWrapped(words)

@@ -44,17 +44,22 @@ export function sentence(anomaly, feature) {
   return `${Object.values(anomaly.key).join(' ')} had ${feature.name} at ${plain(feature.value)} ${when}; ${usual(feature, plain)}.`
 }
 
-const DEEDS = { leaking: 'was made to leak', corrupt: 'was made to report garbage', silent: 'was silenced' }
+/** The kinds of faults by the names that the table of faults and the count have for them. */
+const kindOf = fault => fault.fault.replace(/-\d+$/, '')
 
 /**
  * What is known about an anomaly: the fault that caused it, or that there was none. Only the fleet's faults are known: what other
- * pipelines find is unusual, and nobody knows why.
+ * pipelines find is unusual, and nobody knows why. `since`: faults before it are told, but not counted; `how`: see repeats.mjs.
  */
-export function told(anomaly, feature, fault) {
+export function told(anomaly, feature, fault, { since = 0, how = 'new' } = {}) {
   const text = sentence(anomaly, feature)
-  if (fault) return `FOUND        ${text} ${fault.device} ${DEEDS[fault.fault.replace(/-\d+$/, '')]} at ${timeOf(fault.start)}.`
+  if (fault) {
+    const uncounted = fault.start < since ? ` (not counted: injected before ${timeOf(since)})` : ''
+    return `FOUND        ${text} Injected: ${fault.device} ${kindOf(fault)} from ${timeOf(fault.start)} on${uncounted}.`
+  }
   if (anomaly.database === 'fleet') return `FALSE ALARM  ${text} Nothing was done to it.`
-  return `UNUSUAL      ${text}`
+  const lower = text.replace(/^(A|This) /, start => start.toLowerCase())
+  return `UNUSUAL      ${how === 'new' ? text : `${how === 'again' ? 'Again' : 'Still'}: ${lower}`}`
 }
 
 /** What was found of what was injected, in one sentence. */

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { envelopeSchema } from '../../cli/envelope_schema'
+import { announceWorker } from '../../cli/workers'
+import { withLock } from '../../embedded/lock'
 import { words } from '../support/command_lines'
 import { temporaryFolder } from '../support/temporary_folder'
 
@@ -47,7 +49,7 @@ interface DemoResult {
   }
   readonly false_alarms: number
   readonly faults: Readonly<Record<string, { readonly injected: number; readonly detected: number; readonly pending: number }>>
-  readonly rows: Readonly<Record<string, number>>
+  readonly rows_total: Readonly<Record<string, number>>
   readonly anomalies: { readonly raised: number; readonly views: object }
 }
 
@@ -72,12 +74,12 @@ test('the demo finds faults that it injected, and what it says to look at is the
   expect({ code: demo.code, stderr: demo.code === 0 ? '' : demo.stderr }).toEqual({ code: 0, stderr: '' })
   expect(demo.stdout.trimEnd().split('\n')).toHaveLength(1)
   const envelope = envelopeSchema.parse(JSON.parse(demo.stdout))
-  const { first, faults, rows, anomalies } = envelope.result as DemoResult
+  const { first, faults, rows_total, anomalies } = envelope.result as DemoResult
   expect(envelope).toMatchObject({ command: 'demo', ok: true, error: null })
 
   // told in a sentence on the screen, with what had been done
   expect(first.text).toMatch(/^\S+.* between \d\d:\d\d:\d\d and \d\d:\d\d:\d\d.*\.$/)
-  expect(demo.stderr).toContain(first.text)
+  expect(demo.stderr.replace(/\s+/g, ' ')).toContain(first.text)
   const counts = Object.values(faults)
   expect(Object.keys(faults)).toEqual(['leaking', 'corrupt', 'silent'])
   for (const { injected, detected, pending } of counts) expect(detected + pending).toBeLessThanOrEqual(injected)
@@ -88,11 +90,13 @@ test('the demo finds faults that it injected, and what it says to look at is the
   expect(anomalies.raised).toBeGreaterThanOrEqual(1)
   // views of several pipelines may have the same name
   expect(Object.keys(anomalies.views)).toContainEqual(expect.stringMatching(/^device-fleet\/\w+$/))
-  for (const name of ['device-fleet', 'ec2-cpu']) expect(rows[name]).toBeGreaterThan(100_000)
-  expect(rows['this-machine']).toBeGreaterThan(0)
+  for (const name of ['device-fleet', 'ec2-cpu']) expect(rows_total[name]).toBeGreaterThan(100_000)
+  expect(rows_total['this-machine']).toBeGreaterThan(0)
 
   // what to look at next, as it stands there
   await looking
+  // the page is there as soon as the services are
+  expect(demo.stderr.slice(0, demo.stderr.indexOf(' s  '))).toMatch(/^ {2}page +http:\S+$/m)
   expect(looked.page).toContain('<html')
   expect(looked.commands).toHaveLength(5)
   for (const { line, code, stdout, stderr } of looked.commands) {
@@ -160,10 +164,12 @@ test('what is known about an anomaly is told in words that differ', async () => 
     const idle = { name: 'disk', value: 2_100_000, expected: 0, lower: null, upper: 0 }
     const count = (injected, detected, pending) => ({ injected, detected, pending })
     const texts = [
-      told(alert, leak, fault),
+      told(alert, leak, fault, { since: 50_000 }),
+      told(alert, leak, fault, { since: 110_000 }),
       told(alert, leak),
       told({ ...alert, database: 'machine', detector: 'traffic', key: {} }, idle),
       told({ ...alert, database: 'ec2', detector: 'shape' }, { name: 'peak', value: 83, expected: null, lower: null, upper: null }),
+      told({ ...alert, database: 'machine', detector: 'core', key: { host: 'secret' } }, { name: 'core', value: 100, expected: null, lower: null, upper: null }, null, { how: 'still' }),
       told({ ...alert, detector: 'heard', key: { site: 'lima' } }, { name: 'devices', value: 8, expected: 9, lower: 8.7, upper: null }),
       counted({ since: new Date(0).toISOString(), faults: { leaking: count(2, 1, 1), silent: count(0, 0, 0) }, false_alarms: 3, first: null }),
       counted({ since: new Date(0).toISOString(), faults: { leaking: count(0, 0, 0) }, false_alarms: 0, first: null }),
@@ -173,10 +179,12 @@ test('what is known about an anomaly is told in words that differ', async () => 
   expect([stderr, JSON.parse(stdout)]).toEqual([
     '',
     [
-      'FOUND        dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. dev-01 was made to leak at TIME.',
+      'FOUND        dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Injected: dev-01 leaking from TIME on.',
+      'FOUND        dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Injected: dev-01 leaking from TIME on (not counted: injected before TIME).',
       'FALSE ALARM  dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Nothing was done to it.',
       'UNUSUAL      This machine moved 2.1 MB a second to and from disk between TIME and TIME; usual is 0 bytes.',
       'UNUSUAL      dev-01 had a CPU of 83 % (peak) between TIME and TIME; nothing before was like it.',
+      'UNUSUAL      Still: a core of this machine was busy 100 % of the time between TIME and TIME.',
       'FALSE ALARM  lima heard from 8 of its devices between TIME and TIME; usual is 9. Nothing was done to it.',
       'faults injected since TIME, when this run began to watch: found 1 of 1 leaking; 1 more had just begun; false alarms: 3',
       'faults injected since TIME, when this run began to watch: none whose windows are closed; false alarms: 0',
@@ -184,9 +192,87 @@ test('what is known about an anomaly is told in words that differ', async () => 
   ])
 })
 
-test('what is wrong with its options is said', async () => {
-  const { code, stderr } = await run(['node', 'scripts/demo.mjs', '--for', 'soon'])
-  expect({ code, stderr }).toEqual({ code: 2, stderr: '--for soon: expected a duration such as 45s or 5m\n' })
+test('what is unusual is told once, again when it had stopped, and rarely while it goes on', async () => {
+  const script = `
+    import { Repeats } from ${JSON.stringify(path.join(root, 'scripts/demo/repeats.mjs'))}
+    const repeats = new Repeats()
+    const at = (end, more) => repeats.note({ database: 'machine', detector: 'core', key: { host: 'a' }, start: (end - 10) * 1000, end: end * 1000, status: 'raised', ...more })
+    const busy = []
+    // every minute, as its refractory period lets it through, and suppressed between
+    for (let t = 0; t <= 600; t += 5) busy.push(at(t, { status: t % 60 === 0 ? 'raised' : 'suppressed' }))
+    console.log(JSON.stringify([
+      busy.map((how, i) => [i * 5, how]).filter(([, how]) => how),
+      at(600),
+      at(660),
+      at(740),
+      at(745, { key: { host: 'b' } }),
+      at(745, { detector: 'full' }),
+      // it had stopped, also if the first that showed it again was suppressed
+      at(900, { status: 'suppressed' }),
+      at(905),
+    ]))`
+  const { stdout, stderr } = await run(['node', '--input-type=module', '-e', script])
+  expect([stderr, JSON.parse(stdout)]).toEqual([
+    '',
+    [
+      [
+        [0, 'new'],
+        [300, 'still'],
+        [600, 'still'],
+      ],
+      null,
+      null,
+      'again',
+      'new',
+      'new',
+      null,
+      'again',
+    ],
+  ])
+})
+
+test('sentences are cut between words, and go on indented', async () => {
+  const script = `
+    import { wrap } from ${JSON.stringify(path.join(root, 'scripts/demo/wrap.mjs'))}
+    console.log(JSON.stringify([wrap('  5 s  one two three four', 16, 4), wrap('a\\n\\n  ' + 'x'.repeat(20) + ' b\\n', 10, 2)]))`
+  const { stdout, stderr } = await run(['node', '--input-type=module', '-e', script])
+  expect([stderr, JSON.parse(stdout)]).toEqual(['', ['  5 s  one two\n    three four', `a\n\n  ${'x'.repeat(20)}\n  b\n`]])
+})
+
+const demo = (...options: string[]) => run(['node', 'scripts/demo.mjs', ...options])
+
+test('what is wrong with its options is said, before anything starts', async () => {
+  const { stdout: usage, ...help } = await demo('--help')
+  expect({ usage, ...help }).toEqual({ code: 0, stderr: '', usage: expect.stringContaining('--for DURATION') })
+  const soon = await demo('--for', 'soon')
+  expect(soon).toEqual({ code: 2, stdout: '', stderr: '--for soon: expected a duration such as 45s or 5m\n' })
+  const slip = await demo('--fro', '45s')
+  expect(slip).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: `--fro: there is no such option; did you mean --for?\n\n${usage}`,
+  })
+  const missing = await demo('--json', '--for')
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringMatching(/^--for: a value is missing\n/) })
+  expect(envelopeSchema.parse(JSON.parse(missing.stdout))).toMatchObject({
+    command: 'demo',
+    ok: false,
+    error: { code: 'C019_USAGE' },
+  })
+})
+
+test('a second demo in the same folder is refused, and says where the first one is', async () => {
+  const folder = path.join(path.dirname(dataDir), 'second')
+  await withLock(path.join(folder, 'demo.lock'), async () => {
+    const here = `the demo already runs here (process ${process.pid}): `
+    const without = await demo('--data', folder)
+    expect(without).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining(`${here}stop it there`) })
+    const forget = await announceWorker(folder, { address: 'http://127.0.0.1:1', pipelines: ['device-fleet'] })
+    const { code, stdout, stderr } = await demo('--data', folder, '--json')
+    await forget()
+    expect({ code, stderr }).toEqual({ code: 3, stderr: `${here}http://127.0.0.1:1; stop it there, or open that page\n` })
+    expect(envelopeSchema.parse(JSON.parse(stdout))).toMatchObject({ ok: false, error: { code: 'E008_DATA_LOCKED' } })
+  })
 })
 
 test('the README says how', () => {

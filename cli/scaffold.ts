@@ -29,8 +29,8 @@ export type ScaffoldSource =
       /** Null: none. */
       readonly registry: string | null
     }
-  /** As seen from the pipeline file. */
-  | { readonly type: 'file'; readonly path: string }
+  /** `path` as seen from the pipeline file; `several`: it is a folder or a pattern, with files that were found. */
+  | { readonly type: 'file'; readonly path: string; readonly several?: boolean }
   | { readonly type: 'host' | 'generate' }
 
 /** The columns that a table needs to be told about. */
@@ -124,6 +124,12 @@ function source({ source: from, schema }: Scaffold, { time }: Roles): readonly s
         `      path: ${scalar(from.path)}`,
         ...fileSchema(schema),
         ...(time === null ? [] : [`      time: ${scalar(time)} # the event time of a record`]),
+        ...(time === null || !from.several
+          ? []
+          : [
+              '      # all files in one order: read one after the other, those of the same time are late for windows',
+              `      merge_by: ${scalar(time)} # each file must be sorted by it, or \`unsorted: keep\``,
+            ]),
       ]
     case 'host':
       return ['    source:', '      type: host # CPU, memory, network and disk of this machine', '      interval: 1s']
@@ -184,7 +190,8 @@ function views({ table }: Scaffold, { time, keys, measure }: Roles): readonly st
   const columns = [`n: count()`, ...(measure === null ? [] : [`mean: avg(${measure})`, `peak: max(${measure})`])]
   return [
     '',
-    '# Windows of event time over the table, as a view in ClickHouse:',
+    '# Windows of event time over the table, as a view in ClickHouse. Add it before the first run: a view counts the rows that are',
+    '# written after it is made, and not those that the table has already.',
     '# views:',
     `#   ${table}_5m:`,
     `#     from: ${scalar(table)}`,

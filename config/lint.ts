@@ -10,6 +10,7 @@ export function lintFile(tree: Node, connections: readonly DeclaredConnection[],
 
 export function lintSpec(spec: PipelineSpec, tree: Node, context: CheckContext): void {
   formatsThatOnlyRead(spec, tree, context)
+  filesOutOfOrder(spec, tree, context)
 }
 
 /** Connections that no flow could use: nothing of their type is there and nobody names them. */
@@ -44,6 +45,26 @@ function formatsThatOnlyRead(spec: PipelineSpec, tree: Node, { registry, finding
       const hint = `these can write: ${writers.join(', ')}`
       findings.add('C013_UNSAFE_NEIGHBOURS', at, `flows.${flow}.sink.${key}`, `the format ${format.name} can only read`, hint)
     }
+  }
+}
+
+/** Files of the same time read one after the other: with the first of them the watermark passes the windows of all others. */
+function filesOutOfOrder({ flows, views, connections }: PipelineSpec, tree: Node, { registry, findings }: CheckContext): void {
+  for (const { name, source, sink } of flows) {
+    if (source.type !== 'file') continue
+    const { path, merge_by } = source.config as { readonly path: readonly string[]; readonly merge_by?: string }
+    const several = path.length > 1 || path.some(p => /[*?]|\/$/.test(p))
+    if (!several || merge_by !== undefined) continue
+    const writes = registry.find('sink', sink.type)?.writes(sink.config as never) ?? []
+    const view = views.find(
+      v => v.window && v.connection === sink.connection && writes.includes(`${connections[v.connection]?.type}:${v.from}`),
+    )
+    if (!view) continue
+    const flow = name.split('@', 1)[0]
+    const block = entryOf(child(child(tree, 'flows'), flow), 'source')
+    const at = entryOf(block?.value, 'path')?.keyStart ?? block?.keyStart ?? 0
+    const message = `these files are read one after the other, so where they cover the same time most of their rows are late for the view ${view.name}`
+    findings.warn(at, `flows.${flow}.source.path`, message, 'put them into one order by their time: `merge_by: TIME`')
   }
 }
 

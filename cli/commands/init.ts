@@ -136,9 +136,9 @@ async function sampleOf(source: ScaffoldSource, options: InitOptions, io: Io): P
     return { source: options.value === undefined ? { ...source, value } : source, schema, rows }
   }
   if (source.type !== 'file') return { source, schema: null, rows: [] }
-  const schema = await sampleFiles(source.path, io)
-  if (!schema) await io.err(`no file matches ${source.path} yet, so its columns are not known\n`)
-  return { source, schema, rows: [] }
+  const found = await sampleFiles(source.path, io)
+  if (!found) await io.err(`no file matches ${source.path} yet, so its columns are not known\n`)
+  return { source: { ...source, several: found?.several }, schema: found?.schema ?? null, rows: [] }
 }
 
 async function chooseSource(options: InitOptions, asks: boolean, answers: Answers): Promise<ScaffoldSource> {

@@ -59,6 +59,27 @@ describe('files', () => {
     expect((await inProcess(['schema', at(out)])).out).toContain('cpu f64')
   })
 
+  test('several of the same time are put into one order; of one alone nothing is said', async () => {
+    mkdirSync(at('parts'), { recursive: true })
+    for (const part of ['a', 'b']) folder.file(`parts/${part}.csv`, csv)
+    const written = async (given: string): Promise<string> => {
+      const out = at('parts.yaml')
+      expect(await init('--path', given, '--out', out, '--force', '--name', 'p', '--table', 't')).toMatchObject({ code: 0, err: '' })
+      return readFileSync(out, 'utf8')
+    }
+    expect(await written(at('parts/a.csv'))).not.toContain('merge_by')
+    expect(await written(at('parts'))).toContain('      merge_by: time #')
+    const text = await written(at('parts/*.csv'))
+    expect(text).toContain('      merge_by: time #')
+    expect(text).toContain('Add it before the first run')
+    // with the view that stands in comments; without merge_by the same file is warned of
+    const viewed = text.replace(/^# (?=views:| {2}(?!connect))/gm, '')
+    expect(await inProcess(['validate', folder.file('viewed.yaml', viewed)])).toMatchObject({ code: 0, err: '' })
+    const unordered = folder.file('unordered.yaml', viewed.replace(/^ *merge_by: .*\n/m, ''))
+    const outcome = await inProcess(['validate', unordered])
+    expect([outcome.code, outcome.err]).toEqual([0, expect.stringMatching(/:\d+:7: .*warning[^]*late for the view t_5m[^]*merge_by: TIME/)])
+  })
+
   test.each([
     ['data/cpu/*.csv', 'cpu'],
     ['/var/log/web.ndjson.gz', 'web'],

@@ -21,6 +21,7 @@ const SHOW = 3
 
 export interface SampleOptions {
   readonly topic: string
+  /** Addresses, `embedded` or a `${VARIABLE}`, as in a pipeline file. */
   readonly brokers: string
   readonly registry: string | null
   readonly data: string

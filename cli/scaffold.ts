@@ -104,7 +104,8 @@ function connections({ source: from, name }: Scaffold): readonly string[] {
 }
 
 /** An address that is a reference already stays one. */
-const variable = (name: string, standard: string): string => (standard.startsWith('${') ? standard : `\${${name}:-${standard}}`)
+export const variable = (name: string, standard: string): string =>
+  standard.startsWith('${') ? standard : `\${${name}:-${standard}}`
 
 function source({ source: from, schema }: Scaffold, { time }: Roles): readonly string[] {
   switch (from.type) {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { readServices, servicesFile } from '../embedded/services_file'
 import { systemClock } from '../runtime/clock'
 import { silent } from '../runtime/events'
 import type { PluginContext } from '../runtime/plugin'
@@ -7,7 +8,7 @@ import type { PipelineSpec } from '../runtime/spec'
 import { embeddedServices, withAddresses } from './embed'
 import type { Io } from './io'
 import { loadFile } from './load'
-import { startServices } from './services'
+import { SERVICE_NAMES, startServices } from './services'
 
 /** A loaded pipeline whose connections have addresses. */
 export interface OpenPipeline {
@@ -20,13 +21,19 @@ export interface OpenPipeline {
   context(connection: string, name: string): PluginContext
 }
 
-/** Loads one file, starts the embedded services it asks for (or attaches to running ones) for the moment, runs `use`, lets go of them. */
+/**
+ * Loads one file, starts the embedded services it asks for (or attaches to running ones) for the moment, runs `use`, lets go of them.
+ * Says so where they have never run in this folder: who looks for what is somewhere else would find nothing, without a word.
+ */
 export async function withPipeline<T>(file: string, data: string, io: Io, use: (open: OpenPipeline) => Promise<T>): Promise<T> {
   const { pipeline: loaded, registry, scrub } = await loadFile(file, io)
   const dataDir = path.resolve(io.cwd, data)
   const stop = new AbortController()
   const off = io.onSignal(() => stop.abort())
   const need = embeddedServices([loaded], registry)
+  const known = readServices(servicesFile(dataDir)).services
+  const fresh = SERVICE_NAMES.filter(name => need.has(name) && !known[name])
+  if (fresh.length > 0) await io.err(`${fresh.join(', ')}: embedded, new and empty in ${data}; --data names another folder\n`)
   const services = need.size > 0 ? await startServices({ data: dataDir, need, signal: stop.signal }) : null
   try {
     const [pipeline] = withAddresses([loaded], registry, services?.addresses ?? {})

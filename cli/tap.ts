@@ -83,7 +83,11 @@ interface RunFlow {
 /** Throws C019 for a place that is none, C010 for one that is not here; hints are places as they can be given. */
 function findPlace(at: string, { pipelines, taps, runs }: TapPages): Place {
   const [, wanted, name, stage] = /^(?:([^/]+)\/)?([^/.]+)(?:\.([^/.]+))?$/.exec(at) ?? []
-  if (name === undefined) throw new ConnectError('C019_USAGE', `"${at}": expected FLOW.STAGE, such as ingest.sink`)
+  if (name === undefined)
+    throw new ConnectError(
+      'C019_USAGE',
+      `"${at}": expected FLOW.STAGE, such as ingest.sink; with several files PIPELINE/FLOW.STAGE`,
+    )
   const all = pipelines.flatMap(({ name: pipeline, flows }) => flows.map((spec): RunFlow => ({ pipeline, spec })))
   const called = all.filter(f => f.spec.name === name && (wanted === undefined || f.pipeline === wanted))
   if (called.length === 0) throw unknownFlow(wanted === undefined ? name : `${wanted}/${name}`, all)

@@ -1,7 +1,7 @@
 import type { RawRecord } from '../runtime/batch'
 import { systemClock } from '../runtime/clock'
 import { recordsStage } from '../runtime/decode'
-import type { ConnectError } from '../runtime/errors'
+import { ConnectError } from '../runtime/errors'
 import { silent } from '../runtime/events'
 import type { FormatSpec, RawSourceOptions } from '../runtime/fields'
 import { LaneBuffer } from '../runtime/lane_buffer'
@@ -70,7 +70,7 @@ export async function followTopic(
   const formats = { value: make(value, 'value'), key: make(raw.key, 'key') }
   const source = registry.get('source', 'kafka').create({ ...config, ...raw }, context(connection, 'tail'))
   try {
-    await source.open(open.signal)
+    await source.open(open.signal).catch(withoutWaiting)
     const session = await source.session(open.signal)
     let behind = session.lanes.length
     const laneCaughtUp = (): void => {
@@ -85,6 +85,13 @@ export async function followTopic(
   } finally {
     await Promise.allSettled([source.close(), formats.value.close(), formats.key.close()])
   }
+}
+
+/** A run waits for its topics and its hint says so; this reading does not. */
+function withoutWaiting(error: unknown): never {
+  if (!(error instanceof ConnectError) || error.code !== 'K005_UNKNOWN_TOPIC') throw error
+  const { code, message, stage, retriable } = error
+  throw new ConnectError(code, message, { stage, retriable, cause: error })
 }
 
 async function readLane(

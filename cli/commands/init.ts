@@ -9,7 +9,7 @@ import type { Io } from '../io'
 import { loadFiles } from '../load'
 import { sampleFiles } from '../sample_files'
 import { sampleTopic } from '../sample_topic'
-import { SCAFFOLD_SOURCES, SCAFFOLD_VALUES, type ScaffoldSource, scaffold } from '../scaffold'
+import { SCAFFOLD_SOURCES, SCAFFOLD_VALUES, type ScaffoldSource, scaffold, variable } from '../scaffold'
 
 export interface InitOptions {
   readonly name?: string
@@ -39,7 +39,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
   const asker = io.inIsTerminal && !options.json ? createAsker(io) : null
   try {
     const answers = answersBy(asker)
-    const source = await chooseSource(options, asker !== null, answers)
+    const source = await chooseSource(options, asker !== null, answers, io)
     const sample = await sampleOf(source, options, io)
     const guess = wordOf(subject(source))
     const name = await answers(options.name, '--name', {
@@ -132,7 +132,12 @@ async function sampleOf(source: ScaffoldSource, options: InitOptions, io: Io): P
   if (source.type === 'kafka' && options.fromTopic !== undefined) {
     await io.err(`reading ${options.fromTopic} ...\n`)
     const { topic, brokers, registry } = source
-    const { value, schema, rows } = await sampleTopic({ topic, brokers, registry, data: options.data }, io)
+    // where the file that is written will look; an option says more than a variable
+    const seen = {
+      brokers: options.brokers ?? variable('KAFKA_BROKERS', brokers),
+      registry: options.registry ?? (registry === null ? null : variable('SCHEMA_REGISTRY_URL', registry)),
+    }
+    const { value, schema, rows } = await sampleTopic({ topic, ...seen, data: options.data }, io)
     return { source: options.value === undefined ? { ...source, value } : source, schema, rows }
   }
   if (source.type !== 'file') return { source, schema: null, rows: [] }
@@ -141,7 +146,7 @@ async function sampleOf(source: ScaffoldSource, options: InitOptions, io: Io): P
   return { source: { ...source, several: found?.several }, schema: found?.schema ?? null, rows: [] }
 }
 
-async function chooseSource(options: InitOptions, asks: boolean, answers: Answers): Promise<ScaffoldSource> {
+async function chooseSource(options: InitOptions, asks: boolean, answers: Answers, { env }: Io): Promise<ScaffoldSource> {
   const topic = options.fromTopic ?? options.topic
   const implied = topic !== undefined ? 'kafka' : options.path !== undefined ? 'file' : undefined
   const given = options.source ?? implied
@@ -156,6 +161,7 @@ async function chooseSource(options: InitOptions, asks: boolean, answers: Answer
   })
   if (options.fromTopic !== undefined && type !== 'kafka')
     throw new ConnectError('C019_USAGE', `--from-topic goes with --source kafka, not with ${type}`)
+  refuseUnused(options, type)
   if (type === 'generate' || type === 'host') return { type }
   if (type === 'file') return { type, path: await answers(options.path, '--path', { text: 'Files, such as data/*.csv' }) }
   const chosen = await answers(topic, '--topic', {
@@ -169,12 +175,32 @@ async function chooseSource(options: InitOptions, asks: boolean, answers: Answer
       ? await answers(options.value, '--value', { text: 'Format of the values', standard: 'avro', choices: SCAFFOLD_VALUES })
       : await answers(options.value ?? 'avro', '--value', { text: '', choices: SCAFFOLD_VALUES })
   const needsRegistry = value === 'avro'
-  const standard = brokers === 'embedded' ? 'embedded' : 'http://localhost:8081'
+  // the schemas of a cluster elsewhere are not in a registry that starts here
+  const elsewhere =
+    brokers !== 'embedded' || (options.fromTopic !== undefined && options.brokers === undefined && env.KAFKA_BROKERS)
+  const standard = elsewhere ? 'http://localhost:8081' : 'embedded'
   const asked = needsRegistry || options.registry !== undefined
   const registry = asked
     ? await answers(options.registry, '--registry', { text: 'Schema registry, http://HOST:PORT', standard })
     : null
   return { type: 'kafka', topic: chosen, brokers, registry, value: value as (typeof SCAFFOLD_VALUES)[number] }
+}
+
+/** What was asked for and cannot be done must not be left out without a word. */
+function refuseUnused(options: InitOptions, type: string): void {
+  const { topic, fromTopic, path: files, value, brokers, registry } = options
+  const of = {
+    kafka: { '--topic': topic, '--value': value, '--brokers': brokers, '--registry': registry },
+    file: { '--path': files },
+  }
+  for (const [source, flags] of Object.entries(of))
+    for (const [flag, given] of Object.entries(flags))
+      if (given !== undefined && type !== source)
+        throw new ConnectError('C019_USAGE', `${flag} goes with --source ${source}, not with ${type}`)
+  if (topic !== undefined && fromTopic !== undefined && topic !== fromTopic)
+    throw new ConnectError('C019_USAGE', `--topic ${topic} and --from-topic ${fromTopic} are two topics`, {
+      hint: 'give one of them',
+    })
 }
 
 /** Paths in a pipeline file are relative to it, those of a command line to where it is typed. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Bench, CONNECTIONS, connect, type Outcome, runResult, startBench } from '../support/connect'
 
@@ -53,4 +53,22 @@ test.each(['avro', 'json'])('%s: found, written, valid, run', async value => {
 test('a topic that is not there', async () => {
   const outcome = await init('nowhere', '--out', 'nowhere.yaml')
   expect([outcome.code, outcome.stderr]).toEqual([1, expect.stringContaining('K005_UNKNOWN_TOPIC')])
+  // only a run waits
+  expect(outcome.stderr).not.toMatch(/waits|embedded/)
+})
+
+test('the topic is read where the written file will read it', async () => {
+  const topic = bench.unique('avro')
+  const args = ['init', '--from-topic', topic, '--name', `${topic}-env`, '--data', 'unused']
+  expect(await command(...args)).toMatchObject({ code: 0, stdout: expect.stringContaining('4 columns found') })
+  expect(existsSync(path.join(bench.folder, 'unused'))).toBe(false)
+})
+
+test('services that are new have nothing in them, and this is said once', async () => {
+  const look = (): Promise<Outcome> => connect(['init', '--from-topic', 'a', '--data', 'fresh'], { cwd: bench.folder })
+  const note = 'kafka, schema_registry: embedded, new and empty in fresh; --data names another folder\n'
+  expect(await look()).toMatchObject({ code: 1, stderr: expect.stringContaining(note) })
+  const again = await look()
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('K005_UNKNOWN_TOPIC')])
+  expect(again.stderr).not.toContain('embedded')
 })

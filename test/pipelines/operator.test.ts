@@ -286,7 +286,7 @@ flows:
     expect((await command('tap', 'make.source', '--limit', '10000', '--for', '300ms', ...where())).code).toBe(0)
     const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
       ['make', [], /C019_USAGE: "make": expected FLOW.STAGE\n {2}the stages are live-\S+\/make.source, /],
-      ['.sink', [], /C019_USAGE: ".sink": expected FLOW.STAGE, such as ingest.sink/],
+      ['.sink', [], /C019_USAGE: ".sink": expected FLOW.STAGE, such as ingest.sink; with several files PIPELINE\/FLOW.STAGE/],
       ['other.sink', [], /C010_UNKNOWN_REFERENCE: there is no flow "other"\n {2}the flows are live-\S+\/make\n/],
       ['nosuch/mkae.sink', [], /there is no flow "nosuch\/mkae"\n {2}did you mean live-\S+\/make\?/],
       [

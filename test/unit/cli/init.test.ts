@@ -64,7 +64,10 @@ describe('files', () => {
     for (const part of ['a', 'b']) folder.file(`parts/${part}.csv`, csv)
     const written = async (given: string): Promise<string> => {
       const out = at('parts.yaml')
-      expect(await init('--path', given, '--out', out, '--force', '--name', 'p', '--table', 't')).toMatchObject({ code: 0, err: '' })
+      expect(await init('--path', given, '--out', out, '--force', '--name', 'p', '--table', 't')).toMatchObject({
+        code: 0,
+        err: '',
+      })
       return readFileSync(out, 'utf8')
     }
     expect(await written(at('parts/a.csv'))).not.toContain('merge_by')
@@ -77,7 +80,10 @@ describe('files', () => {
     expect(await inProcess(['validate', folder.file('viewed.yaml', viewed)])).toMatchObject({ code: 0, err: '' })
     const unordered = folder.file('unordered.yaml', viewed.replace(/^ *merge_by: .*\n/m, ''))
     const outcome = await inProcess(['validate', unordered])
-    expect([outcome.code, outcome.err]).toEqual([0, expect.stringMatching(/:\d+:7: .*warning[^]*late for the view t_5m[^]*merge_by: TIME/)])
+    expect([outcome.code, outcome.err]).toEqual([
+      0,
+      expect.stringMatching(/:\d+:7: .*warning.*late for the view t_5m.*merge_by: TIME/s),
+    ])
   })
 
   test.each([
@@ -152,6 +158,10 @@ test.each([
   [['--source', 'host', '--name', 'Big'], '--name Big: expected small letters'],
   [['--source', 'host', '--table', 'a-b'], '--table a-b: expected letters'],
   [['--from-topic', 'a', '--source', 'file'], '--from-topic goes with --source kafka'],
+  [['--topic', 'a', '--path', 'x.csv'], '--path goes with --source file, not with kafka'],
+  [['--path', 'x.csv', '--source', 'generate'], '--path goes with --source file, not with generate'],
+  [['--path', 'x.csv', '--brokers', 'k:9092'], '--brokers goes with --source kafka, not with file'],
+  [['--topic', 'a', '--from-topic', 'b'], '--topic a and --from-topic b are two topics'],
 ])('%s is refused', async (args, message) => {
   const { code, out, err } = await inProcess(['init', ...args, '--out', at('refused.yaml')])
   expect([code, out + err]).toEqual([2, expect.stringContaining(message)])

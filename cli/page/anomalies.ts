@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { whatOf } from './anomaly_text'
+import { strangest, whatOf } from './anomaly_text'
 
 /** Rows that are kept: the latest by window end. */
 export const MOST_ANOMALIES = 1_000
@@ -30,9 +30,9 @@ const record = z
     rev: z.number(),
     detected_at: moment,
   })
-  .transform(a => ({ ...a, what: whatOf(a) }))
+  .transform(a => ({ ...a, what: whatOf(a), feature: strangest(a.features)?.[0] ?? null }))
 
-/** Moments are milliseconds since 1970; `what` says in words what was seen. */
+/** Moments are milliseconds since 1970; `what` says in words what was seen, `feature` names the column that it is about. */
 export type AnomalyRow = z.output<typeof record>
 
 /** The record, or null for one that is no anomaly record. */

@@ -18,17 +18,23 @@ export function strangest(features: Features): readonly [name: string, feature: 
   return all.find(([, f]) => isOutside(f)) ?? all[0] ?? null
 }
 
-/** What was seen, and what was expected instead. */
-export function whatOf({ detector, features, score }: { detector: string; features: Features; score: number }): string {
+/**
+ * What was seen, and what was expected instead. `was`: when that was, in milliseconds since 1970, where it is no longer so; it stands
+ * in the text as ISO 8601, for the page to tell it in the reader's time.
+ */
+export function whatOf(
+  { detector, features, score }: { detector: string; features: Features; score: number },
+  was: number | null = null,
+): string {
   const found = strangest(features)
-  const who = `${detector}, score ${score.toFixed(1)}`
-  if (!found) return who
+  const at = was === null ? '' : ` at ${new Date(was).toISOString()}`
+  if (!found) return `rule ${detector}${at}`
   const [name, feature] = found
-  const seen = `${name} is ${feature.value === null ? 'missing' : short(feature.value)}`
+  const seen = `${name} ${was === null ? 'is' : 'was'} ${feature.value === null ? 'missing' : short(feature.value)}${at}`
   if (isOutside(feature)) return `${seen}, expected ${rangeOf(feature)}`
-  // neither too high nor too low: its course is what is new, or a rule said so
-  const bounded = feature.lower !== null || feature.upper !== null
-  return `${seen} (${bounded ? `usual is ${rangeOf(feature)}; ` : ''}${who})`
+  // neither too high nor too low: a rule said so, or its course is what is new
+  if (feature.lower === null && feature.upper === null) return `${seen} (rule ${detector})`
+  return `${seen} (usual is ${rangeOf(feature)}; ${detector}, score ${score.toFixed(1)})`
 }
 
 const isOutside = ({ value, lower, upper }: FeatureWords): boolean =>

@@ -1,6 +1,7 @@
 import type { FlowStatus, Status } from '../../runtime/status'
 import { type AnomalyRow, stands } from './anomalies'
 import type { FeedState } from './anomaly_feed'
+import { whatOf } from './anomaly_text'
 
 /** `unknown`: what would be wrong is still being read. */
 export type VerdictLevel = 'ok' | 'warning' | 'critical' | 'unknown'
@@ -16,7 +17,11 @@ export interface Finding {
   readonly key: AnomalyRow['key'] | null
   /** Other views in which the same key is strange. */
   readonly also: readonly string[]
-  /** One sentence. */
+  /** Column that an anomaly is about; null: none. */
+  readonly feature: string | null
+  /** False: it was so in the last 15 minutes. */
+  readonly now: boolean
+  /** One sentence. Moments stand in it as ISO 8601. */
   readonly text: string
 }
 
@@ -38,8 +43,11 @@ export interface Observed {
   readonly deadLetters: ReadonlyMap<string, number>
 }
 
-/** How long an anomaly or a dead letter counts as something that is wrong now. */
-export const NOW_MS = 15 * 60_000
+/** How long an anomaly or a dead letter is told. */
+export const LATELY_MS = 15 * 60_000
+/** An anomaly is wrong now while it is among so many of the latest windows of its view, and at least for so long. */
+const NOW_WINDOWS = 2
+const LEAST_NOW_MS = 30_000
 /** A backlog that takes longer than this to read, at the rate of the moment, is worth a word. */
 const SLOW_MS = 60_000
 /** So long flows of one start may wait for what others of it make. */
@@ -79,27 +87,35 @@ export function verdictOf(observed: Observed): Verdict {
   ].sort((a, b) => rank(a) - rank(b))
   const [worst] = findings
   if (!worst) return quiet(observed)
-  const others = findings.length - 1
+  const others = findings.filter(f => f.now && f !== worst).length
+  const earlier = findings.filter(f => !f.now && f !== worst).length
+  const parts = [
+    ...(others > 0 ? [`${others} more`] : []),
+    ...(earlier > 0 ? [`${earlier} ${others > 0 ? '' : 'more '}in the last ${LATELY_MS / 60_000} minutes`] : []),
+  ]
   return {
     level: worst.level,
     headline: headlineOf(findings),
-    detail: worst.text + (others > 0 ? `; and ${others} more` : ''),
+    detail: worst.text + (parts.length > 0 ? `; and ${parts.join(', and ')}` : ''),
     findings,
   }
 }
 
-const finding = (
-  level: Finding['level'],
-  kind: Finding['kind'],
-  pipeline: string,
-  name: string,
-  text: string,
-  key: Finding['key'] = null,
-): Finding => ({ level, kind, pipeline, name, text, key, also: [] })
+const finding = (level: Finding['level'], kind: Finding['kind'], pipeline: string, name: string, text: string): Finding => ({
+  level,
+  kind,
+  pipeline,
+  name,
+  text,
+  key: null,
+  also: [],
+  feature: null,
+  now: true,
+})
 
-/** What stops data comes before what is slow, and both before what the data says. */
-const rank = ({ level, kind }: Finding): number =>
-  (level === 'critical' ? 0 : 10) + ['service', 'flow', 'view', 'anomaly', 'feed'].indexOf(kind)
+/** What stops data comes before what is slow, and both before what the data says; what is over comes last. */
+const rank = ({ level, kind, now }: Finding): number =>
+  (now ? 0 : 20) + (level === 'critical' ? 0 : 10) + ['service', 'flow', 'view', 'anomaly', 'feed'].indexOf(kind)
 
 function headlineOf(findings: readonly Finding[]): string {
   const [worst] = findings
@@ -113,9 +129,10 @@ function headlineOf(findings: readonly Finding[]): string {
       return worst.level === 'critical' ? `${names} ${same.length === 1 ? 'has' : 'have'} stopped` : `Look at ${names}`
     }
     case 'anomaly': {
-      const all = findings.filter(f => f.kind === 'anomaly')
+      const all = findings.filter(f => f.kind === 'anomaly' && f.now === worst.now)
       const names = [...new Set(all.map(f => keyText(f.key) || f.name))]
-      return `${listed(names)} ${names.length === 1 ? 'looks' : 'look'} wrong`
+      const look = !worst.now ? 'looked' : names.length === 1 ? 'looks' : 'look'
+      return `${listed(names)} ${look} wrong`
     }
     case 'feed':
       return 'Anomalies cannot be read'
@@ -149,43 +166,54 @@ function slowness(f: FlowStatus): string | null {
   return `flow ${f.flow} is ${count(f.lag)} records behind${when}`
 }
 
-/** One finding a key, for what stands and belongs to now: the strangest of it, how long ago the last was, and where else it is seen. */
+/** One finding a key, for what belongs to the last minutes: the latest of it, whether that is so now, and where else it is seen. */
 function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
-  const keys = new Map<string, { worst: AnomalyRow; last: number; views: ReadonlySet<string> }>()
+  const keys = new Map<string, AnomalyRow[]>()
   for (const a of anomalies) {
-    if (!stands(a) || a.window_end <= nowOf(a, status) - NOW_MS) continue
+    if ((!stands(a) && a.status !== 'suppressed') || ageOf(a, status) >= LATELY_MS) continue
     const id = JSON.stringify([a.pipeline, a.key])
-    const { worst, last, views } = keys.get(id) ?? { worst: a, last: a.window_end, views: new Set() }
-    keys.set(id, {
-      worst: a.score > worst.score ? a : worst,
-      last: Math.max(last, a.window_end),
-      views: new Set([...views, a.view]),
-    })
+    const rows = keys.get(id)
+    if (rows) rows.push(a)
+    else keys.set(id, [a])
   }
   return (
     [...keys.values()]
+      // a suppressed one says that what was raised goes on, and nothing alone
+      .filter(rows => rows.some(stands))
+      .map(rows => {
+        const now = rows.filter(a => ageOf(a, status) < nowMs(a, status))
+        return { rows, now, latest: (now.length > 0 ? now : rows).reduce((a, b) => (isLater(b, a) ? b : a)) }
+      })
       // as the cards: what is wrong at this moment before what was
-      .sort((a, b) => b.last - a.last || b.worst.score - a.worst.score)
-      .map(({ worst, last, views }) => {
-        const level = worst.severity === 'critical' ? 'critical' : 'warning'
-        const also = [...views].filter(name => name !== worst.view)
-        const text = sentenceOf(worst, nowOf(worst, status) - last, also.length)
-        return { ...finding(level, 'anomaly', worst.pipeline, worst.view, text, worst.key), also }
+      .sort((a, b) => b.latest.window_end - a.latest.window_end || b.latest.score - a.latest.score)
+      .map(({ rows, now, latest }): Finding => {
+        const level = now.some(a => a.severity === 'critical') ? 'critical' : 'warning'
+        const also = [...new Set(rows.filter(stands).map(a => a.view))].filter(name => name !== latest.view)
+        const text = sentenceOf(latest, ageOf(latest, status) < slideOf(latest, status), also.length)
+        const base = finding(level, 'anomaly', latest.pipeline, latest.view, text)
+        return { ...base, key: latest.key, also, feature: latest.feature, now: now.length > 0 }
       })
   )
 }
 
+const isLater = (a: AnomalyRow, b: AnomalyRow): boolean =>
+  a.window_end > b.window_end || (a.window_end === b.window_end && a.score > b.score)
+
+const viewOf = (a: AnomalyRow, { views }: Status) => views.find(v => v.pipeline === a.pipeline && v.view === a.view)
+/** Milliseconds from one window to the next; where the view runs in another worker, that of a window that does not slide. */
+const slideOf = (a: AnomalyRow, status: Status): number => viewOf(a, status)?.slide_ms ?? a.window_end - a.window_start
+const nowMs = (a: AnomalyRow, status: Status): number => Math.max(NOW_WINDOWS * slideOf(a, status), LEAST_NOW_MS)
+const ageOf = (a: AnomalyRow, status: Status): number => nowOf(a, status) - a.window_end
+
 /** Event time up to which the data has come, so that a replayed day is judged by its own clock. */
-function nowOf(a: AnomalyRow, { views, flows, now }: Status): number {
-  const view = views.find(v => v.pipeline === a.pipeline && v.view === a.view)
-  const flow = flows.find(f => f.pipeline === a.pipeline && f.flow === a.flow)
-  return view?.watermark_ms ?? flow?.watermark_ms ?? now
+function nowOf(a: AnomalyRow, status: Status): number {
+  const flow = status.flows.find(f => f.pipeline === a.pipeline && f.flow === a.flow)
+  return viewOf(a, status)?.watermark_ms ?? flow?.watermark_ms ?? status.now
 }
 
-function sentenceOf(a: AnomalyRow, ago: number, others: number): string {
-  const minutes = Math.floor(ago / 60_000)
+function sentenceOf(a: AnomalyRow, newest: boolean, others: number): string {
   const where = others === 0 ? '' : `, also in ${others} other view${others === 1 ? '' : 's'}`
-  return `${keyText(a.key) || 'all records'} in ${a.view}: ${a.what}${where}${minutes < 1 ? '' : `, ${minutes} min ago`}`
+  return `${keyText(a.key) || 'all records'} in ${a.view}: ${newest ? a.what : whatOf(a, a.window_end)}${where}`
 }
 
 function quiet({ status: { flows, views }, feeds }: Observed): Verdict {
@@ -197,7 +225,7 @@ function quiet({ status: { flows, views }, feeds }: Observed): Verdict {
     ...(starting > 0 ? [`${starting} starting`] : []),
     ...(flows.length > running + starting ? [`${flows.length - running - starting} at their end`] : []),
     ...(views.length > 0 ? [`${views.length} view${views.length === 1 ? '' : 's'}`] : []),
-    reading ? 'their anomalies are being read' : `nothing strange in the last ${NOW_MS / 60_000} minutes`,
+    reading ? 'their anomalies are being read' : `nothing strange in the last ${LATELY_MS / 60_000} minutes`,
   ]
   const detail = parts.join(' · ')
   return reading

@@ -288,6 +288,22 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
       expect(await page.inputValue('#search')).toBe('d17')
     })
 
+    test('a finding leads to its series and to the column that is strange', async () => {
+      await page.fill('#search', '')
+      await page.selectOption('#column', 'n')
+      await page.waitForSelector(`.card[data-key='["d17"]'] .note:has-text(", in ")`)
+      await page.locator('.finding', { hasText: 'd17' }).first().click()
+      await page.waitForSelector(`.card:first-child[data-key='["d17"]'][data-chosen="true"]`)
+      expect(await page.inputValue('#search')).toBe('d17')
+      const [{ feature }] = (await anomalies()).filter(a => a.key.device === 'd17')
+      expect(['mean', 'peak']).toContain(feature)
+      expect(await page.inputValue('#column')).toBe(feature)
+      // told in the reader's time
+      const text = await page.locator('.finding', { hasText: 'd17' }).first().textContent()
+      expect(text).toMatch(/ (is|was) .* expected /)
+      expect(text).not.toMatch(/T\d\d:\d\d/)
+    })
+
     test('a tall screen gets all its series, more than one question may ask for', async () => {
       await page.fill('#search', '')
       await page.setViewportSize({ width: 1280, height: 5_000 })

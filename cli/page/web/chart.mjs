@@ -1,5 +1,6 @@
 // Charts: one series with its expected band and its anomalies, and the histogram of anomalies.
 import uPlot from '/uPlot.esm.js'
+import { count, moment, value } from './dom.mjs'
 
 const style = getComputedStyle(document.documentElement)
 const color = name => style.getPropertyValue(name).trim()
@@ -96,7 +97,7 @@ export function seriesChart(parent, height) {
   }
 }
 
-const text = v => (v === null || v === undefined ? '' : String(Number(v.toPrecision(4))))
+const text = v => (v === null || v === undefined ? '' : value(v))
 
 /**
  * A little room above and below; a series that hardly moves lies in the middle, as the line that it is.
@@ -149,6 +150,22 @@ function fillOpenSide(data) {
 
 export const markersIn = data => data[STRANGE].filter(v => v !== null).length
 export const hasBand = data => data[EXPECTED].some(v => v !== null) || data[UPPER].some(v => v !== null)
+
+/**
+ * The line above a chart: whether something in it is strange, and where.
+ * @param {import('../series').Series} series
+ * @param {readonly import('../anomalies').AnomalyRow[]} own latest first
+ * @param {string} column
+ * @param {number} markers
+ */
+export function noteOf(series, own, column, markers) {
+  if (series.window_end.length === 0) return 'no windows'
+  if (own.length === 0) return 'as expected'
+  const windows = own.length === 1 ? '1 strange window' : `${count(own.length)} strange windows`
+  const [{ feature, window_end }] = own
+  const where = feature !== null && feature !== column ? `, in ${feature}` : markers === 0 ? ', outside this chart' : ''
+  return `${windows}, the last at ${moment(window_end)}${where}`
+}
 
 /** Bars of counts over time; dragging calls `onSelect(from, to)` in milliseconds. Returns { update }. */
 export function histogram(parent, onSelect) {

@@ -44,14 +44,15 @@ export const count = n => (n === null ? '–' : whole.format(n))
 /** @param {number | null} n */
 export const brief = n => (n === null ? '–' : Math.abs(n) < 10_000 ? whole.format(n) : compact.format(n))
 
+const precise = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
+
 /**
- * A measured value: three digits that mean something.
+ * A measured value, written as in the sentences: three digits that mean something, all digits before the point.
  * @param {number | null | undefined} v
  */
 export function value(v) {
   if (v === null || v === undefined) return '–'
-  if (v !== 0 && (Math.abs(v) >= 1e6 || Math.abs(v) < 1e-3)) return v.toExponential(1)
-  return Math.abs(v) >= 1000 ? whole.format(v) : String(Number(v.toPrecision(3)))
+  return Math.abs(v) >= 1000 ? whole.format(v) : precise.format(v)
 }
 
 /** @param {number | null} ms */
@@ -75,6 +76,12 @@ export function moment(ms) {
   const day = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
   return new Date().toDateString() === d.toDateString() ? time : `${day} ${time}`
 }
+
+/**
+ * A sentence of the worker, its moments in local time.
+ * @param {string} text
+ */
+export const told = text => text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, iso => moment(Date.parse(iso)))
 
 /**
  * Calls at most once in so many milliseconds; the last call is not lost.

@@ -1,5 +1,5 @@
 // What is wrong first, then flows and services.
-import { $, brief, count, el, milliseconds, moment, setText } from './dom.mjs'
+import { $, brief, count, el, milliseconds, moment, setText, told } from './dom.mjs'
 
 /**
  * What a `state` event carries.
@@ -16,7 +16,7 @@ const MOST_FINDINGS = 4
 export function onFinding(goTo) {
   $('#findings').addEventListener('click', event => {
     const data = event.target.closest('button')?.dataset
-    if (data) goTo({ ...data, key: JSON.parse(data.key) })
+    if (data) goTo({ ...data, key: JSON.parse(data.key), feature: JSON.parse(data.feature) })
   })
 }
 
@@ -25,12 +25,12 @@ export function onFinding(goTo) {
  * @param {{ verdict: Verdict, status: Status }} state
  */
 export function showVerdict({ verdict, status }) {
-  banner(verdict.level, LEVEL[verdict.level], verdict.headline, verdict.detail)
+  banner(verdict.level, LEVEL[verdict.level], verdict.headline, told(verdict.detail))
   setText($('#verdict .source'), `${status.pipelines.map(p => p.name).join(', ')} · ${moment(status.now)}`)
   document.title = `${SIGN[verdict.level]} ${verdict.headline}`
   const findings = $('#findings')
-  // one finding is in the banner already
-  findings.hidden = verdict.findings.length < 2
+  // also one that is in the banner already: a click leads to what it is about
+  findings.hidden = verdict.findings.length === 0
   const shown = verdict.findings.slice(0, MOST_FINDINGS)
   const rows = shown.map(f =>
     el(
@@ -38,14 +38,26 @@ export function showVerdict({ verdict, status }) {
       {
         type: 'button',
         class: 'finding',
-        data: { level: f.level, kind: f.kind, pipeline: f.pipeline, name: f.name, key: JSON.stringify(f.key) },
+        data: {
+          level: f.level,
+          kind: f.kind,
+          pipeline: f.pipeline,
+          name: f.name,
+          key: JSON.stringify(f.key),
+          feature: JSON.stringify(f.feature),
+        },
       },
-      el('span', { class: 'chip', data: { level: f.level } }, f.level),
-      el('span', {}, f.text),
+      el('span', { class: 'chip', data: { level: f.level } }, f.now ? f.level : 'earlier'),
+      el('span', {}, told(f.text)),
     ),
   )
-  const rest = verdict.findings.length - shown.length
-  if (rest > 0) rows.push(el('p', { class: 'rest' }, `and ${rest} more`))
+  const rest = verdict.findings.slice(MOST_FINDINGS)
+  const over = rest.filter(f => !f.now).length
+  const parts = [
+    ...(rest.length > over ? [`${rest.length - over} more now`] : []),
+    ...(over > 0 ? [`${over} more in the last 15 minutes`] : []),
+  ]
+  if (rest.length > 0) rows.push(el('p', { class: 'rest' }, `and ${parts.join(', ')}`))
   replace(findings, rows)
 }
 
@@ -90,7 +102,7 @@ export function showFlows({ flows, pipelines }) {
     return el(
       'tr',
       { data: { flow: f.flow, pipeline: f.pipeline }, title: f.problem ? `${f.problem.code}: ${f.problem.message}` : null },
-      el('th', { scope: 'row' }, several ? `${f.pipeline}/${f.flow}` : f.flow),
+      el('th', { scope: 'row' }, ...words(several ? `${f.pipeline}/${f.flow}` : f.flow)),
       el('td', {}, el('span', { class: 'state', data: { level } }, f.state)),
       el('td', { class: 'n' }, brief(Math.round(f.written_per_second))),
       el('td', { class: 'n', data: { cell: 'lag' } }, behind),
@@ -101,6 +113,12 @@ export function showFlows({ flows, pipelines }) {
   })
   replace($('#flows tbody'), rows)
 }
+
+/**
+ * A name that may be broken behind the marks between its words.
+ * @param {string} name
+ */
+const words = name => name.split(/(?<=[/_.-])/).flatMap((word, i) => (i === 0 ? [word] : [el('wbr'), word]))
 
 const SERVICE_LEVEL = { up: 'ok', unreachable: 'critical', unknown: 'idle' }
 

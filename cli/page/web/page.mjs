@@ -7,7 +7,7 @@ import { anomaliesChanged, showKey, startViews, viewsChanged } from './views.mjs
 let last = Date.now()
 
 onFinding(goTo)
-startAnomalies(a => showKey({ pipeline: a.pipeline, name: a.view, key: a.key }))
+startAnomalies(a => showKey({ pipeline: a.pipeline, name: a.view, key: a.key, feature: a.feature }))
 startViews().then(listen, error => setText($('#verdict .detail'), error.message))
 
 function listen() {
@@ -43,8 +43,8 @@ async function readAnomalies() {
 }
 const readSoon = atMost(2_000, () => void readAnomalies().catch(() => {}))
 
-function goTo({ kind, pipeline, name, key }) {
-  if (kind === 'anomaly' && key) showKey({ pipeline, name, key })
+function goTo({ kind, pipeline, name, key, feature }) {
+  if (kind === 'anomaly' && key) showKey({ pipeline, name, key, feature })
   else $(kind === 'service' ? '#services' : '#flows').scrollIntoView({ behavior: 'smooth', block: 'center' })
 }
 

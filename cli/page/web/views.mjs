@@ -1,6 +1,6 @@
 // Series of views: a card a key, the strangest first. Only what is on the screen is asked for and drawn.
-import { chartData, hasBand, markersIn, seriesChart } from './chart.mjs'
-import { $, ask, atMost, count, el, moment, setText, value } from './dom.mjs'
+import { chartData, hasBand, markersIn, noteOf, seriesChart } from './chart.mjs'
+import { $, ask, atMost, count, el, setText, value } from './dom.mjs'
 
 const PAGE = 12
 /** Cards at most; beyond, the search finds keys. */
@@ -32,6 +32,11 @@ const state = {
   total: 0,
   wanted: PAGE,
   search: '',
+  /**
+   * Key as JSON that the reader has asked for: its card comes first.
+   * @type {string | null}
+   */
+  chosen: null,
   /** Says when there are new windows. */
   version: '',
 }
@@ -90,7 +95,10 @@ export async function startViews() {
   state.views = views
   $('#views').hidden = views.length === 0
   if (views.length === 0) return
-  $('#column').addEventListener('change', redraw)
+  $('#column').addEventListener('change', () => {
+    touched = true
+    redraw()
+  })
   $('#windows').addEventListener('change', () => refresh())
   $('#search').addEventListener('input', searched)
   $('#more-keys').addEventListener('click', () => {
@@ -107,17 +115,18 @@ export async function startViews() {
 }
 
 /**
- * Shows a key of a view (`{column: text}`), for a finding or a row of the list.
- * @param {{ pipeline: string, name: string, key: AnomalyRow['key'] }} place
+ * Shows a key of a view (`{column: text}`) and the column that is strange, for a finding or a row of the list.
+ * @param {{ pipeline: string, name: string, key: AnomalyRow['key'], feature: string | null }} place
  */
-export function showKey({ pipeline, name, key }) {
+export function showKey({ pipeline, name, key, feature }) {
   touched = true
   const view = state.views.find(v => v.pipeline === pipeline && v.name === name)
   if (!view) return
   // of several columns the first that says anything; the strangest of them comes first
   state.search = view.keys.map(column => key[column] ?? '').find(text => text !== '') ?? ''
   $('#search').value = state.search
-  choose(view)
+  state.chosen = keyOf(view, { key })
+  choose(view, feature)
   $('#views').scrollIntoView({ behavior: 'smooth', block: 'start' })
 }
 
@@ -131,8 +140,8 @@ export function viewsChanged(status, findings) {
   const strange = findings.filter(f => f.kind === 'anomaly')
   // what is wrong is what the reader came for: unless told otherwise, the view where the worst of it is
   const wrong = strange.flatMap(viewsOf)
-  if (!touched && wrong.length > 0 && !wrong.includes(state.view)) choose(wrong[0])
-  const now = new Map(strange.flatMap(f => nameOf(f).map(id => [id, f.level])))
+  if (!touched && wrong.length > 0 && !wrong.includes(state.view)) choose(wrong[0], strange[0].feature)
+  const now = new Map(strange.filter(f => f.now).flatMap(f => nameOf(f).map(id => [id, f.level])))
   if (now.size !== state.now.size || [...now].some(([id, level]) => state.now.get(id) !== level)) {
     state.now = now
     showTabs()
@@ -161,8 +170,11 @@ export function anomaliesChanged(anomalies) {
   else keysSoon()
 }
 
-/** @param {View} view */
-function choose(view) {
+/**
+ * @param {View} view
+ * @param {string | null} [feature] column to show
+ */
+function choose(view, feature = null) {
   const other = state.view !== view
   state.view = view
   state.wanted = PAGE
@@ -174,6 +186,7 @@ function choose(view) {
     const columns = [...watched, ...view.columns.filter(c => !watched.includes(c))]
     $('#column').replaceChildren(...columns.map(c => el('option', { value: c }, c)))
   }
+  if ([...$('#column').options].some(o => o.value === feature)) $('#column').value = feature
   showTabs()
   void loadKeys()
 }
@@ -192,6 +205,7 @@ function showTabs() {
         click: () => {
           touched = true
           state.search = $('#search').value = ''
+          state.chosen = null
           choose(v)
         },
       },
@@ -209,6 +223,7 @@ function showTabs() {
 const searched = atMost(200, () => {
   touched = true
   state.search = $('#search').value
+  state.chosen = null
   state.wanted = PAGE
   void loadKeys()
 })
@@ -237,7 +252,9 @@ async function loadKeys() {
 const keysSoon = atMost(REFRESH_MS, () => void loadKeys())
 
 function showCards() {
-  const wanted = new Map(state.keys.map(k => [JSON.stringify(k.key), k]))
+  const ids = state.keys.map(k => JSON.stringify(k.key))
+  // there even if many others have the same text in their key
+  const wanted = new Set(state.chosen === null ? ids : [state.chosen, ...ids])
   for (const [id, card] of cards)
     if (!wanted.has(id)) {
       drop(card)
@@ -246,8 +263,9 @@ function showCards() {
     }
   const parent = $('#cards')
   let place = parent.firstElementChild
-  for (const id of wanted.keys()) {
+  for (const id of wanted) {
     const card = cards.get(id) ?? makeCard(id)
+    card.root.dataset.chosen = String(id === state.chosen)
     if (card.root === place) place = place.nextElementSibling
     else parent.insertBefore(card.root, place)
   }
@@ -374,17 +392,5 @@ function draw(card) {
   card.root.dataset.level = state.now.get(`${idOf(view)}/${card.id}`) ?? 'ok'
   const values = card.series.columns[column] ?? []
   setText(card.latest, values.length > 0 ? value(values[values.length - 1]) : '')
-  setText(card.note, noteOf(card.series, own, markers))
-}
-
-/**
- * @param {Series} series
- * @param {readonly AnomalyRow[]} own
- * @param {number} markers
- */
-function noteOf(series, own, markers) {
-  if (series.window_end.length === 0) return 'no windows'
-  if (own.length === 0) return 'as expected'
-  const windows = own.length === 1 ? '1 strange window' : `${count(own.length)} strange windows`
-  return `${windows}, the last at ${moment(own[0].window_end)}${markers === 0 ? ', outside this chart' : ''}`
+  setText(card.note, noteOf(card.series, own, column, markers))
 }

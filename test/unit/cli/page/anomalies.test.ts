@@ -30,6 +30,7 @@ test('a record of the topic becomes a row with moments in milliseconds', () => {
     window_end: 60_000,
     detected_at: 65_000,
     rev: 7,
+    feature: 'mean',
     what: 'mean is 1 (usual is at most 2; level, score 4.5)',
   })
 })

@@ -1,7 +1,7 @@
 import type { AnomalyRow } from '../../../../cli/page/anomalies'
-import { whatOf } from '../../../../cli/page/anomaly_text'
+import { strangest, whatOf } from '../../../../cli/page/anomaly_text'
 import { RecentLetters } from '../../../../cli/page/recent_letters'
-import { NOW_MS, type Observed, verdictOf } from '../../../../cli/page/verdict'
+import { LATELY_MS, type Observed, verdictOf } from '../../../../cli/page/verdict'
 import type { FlowStatus, Status, ViewStatus } from '../../../../runtime/status'
 import { flowStatus, statusOf, viewStatus } from '../../../support/status'
 
@@ -14,11 +14,11 @@ const view = (more: Partial<ViewStatus> = {}): ViewStatus =>
 const status = (more: Partial<Status> = {}): Status =>
   statusOf({ started_at: NOW - MINUTE, now: NOW, flows: [flow()], views: [view()], ...more })
 
-const anomaly = (more: Partial<Omit<AnomalyRow, 'what'>> = {}): AnomalyRow => {
+const anomaly = (more: Partial<Omit<AnomalyRow, 'what' | 'feature'>> = {}): AnomalyRow => {
   const row = { ...ANOMALY, ...more }
-  return { ...row, what: whatOf(row) }
+  return { ...row, what: whatOf(row), feature: strangest(row.features)?.[0] ?? null }
 }
-const ANOMALY: Omit<AnomalyRow, 'what'> = {
+const ANOMALY: Omit<AnomalyRow, 'what' | 'feature'> = {
   id: 'a',
   pipeline: 'p',
   flow: 'detect',
@@ -53,7 +53,7 @@ test('an anomaly names its key, what was seen and what was expected', () => {
   expect({ level, headline, detail }).toEqual({
     level: 'warning',
     headline: 'i-3 looks wrong',
-    detail: 'i-3 in cpu_1m: mean is 89.2, expected 31 to 41, 1 min ago',
+    detail: 'i-3 in cpu_1m: mean was 89.2 at 2026-01-01T11:59:00.000Z, expected 31 to 41',
   })
 })
 
@@ -63,9 +63,9 @@ test('the feature that lies outside is told, and where none does, the detector',
   const detail = (features: AnomalyRow['features']) => judge({ anomalies: [anomaly({ features, window_end: NOW })] }).detail
   expect(detail({ mean: inside, peak: outside })).toBe('i-3 in cpu_1m: peak is 120, expected 39 to 92')
   expect(detail({ mean: inside })).toBe('i-3 in cpu_1m: mean is 44 (usual is 39 to 92; level, score 5.0)')
-  expect(detail({ mean: { ...inside, lower: null, upper: null } })).toBe('i-3 in cpu_1m: mean is 44 (level, score 5.0)')
+  expect(detail({ mean: { ...inside, lower: null, upper: null } })).toBe('i-3 in cpu_1m: mean is 44 (rule level)')
   expect(detail({ mean: { ...outside, lower: null } })).toContain('expected at most 92')
-  expect(detail({})).toBe('i-3 in cpu_1m: level, score 5.0')
+  expect(detail({})).toBe('i-3 in cpu_1m: rule level')
 })
 
 test('a key that is strange in several views is told once, with where else', () => {
@@ -87,19 +87,48 @@ test('one finding a key, the latest first and then the strangest; critical ones 
   expect(headline).toBe('i-7 and i-3 look wrong')
   expect(findings.map(f => f.key?.device)).toEqual(['i-7', 'i-3'])
   const keys = ['a', 'b'].map((device, i) =>
-    anomaly({ id: device, key: { device }, score: 9 - i, window_end: NOW - (2 - i) * MINUTE }),
+    anomaly({ id: device, key: { device }, score: 9 - i, window_end: NOW - (1 - i) * MINUTE }),
   )
   expect(judge({ anomalies: keys }).headline).toBe('b and a look wrong')
-  // the worst of a key is told, and when the last was
-  const two = [anomaly({ id: '1', score: 4, window_end: NOW }), anomaly({ id: '2', score: 9, window_end: NOW - 5 * MINUTE })]
-  expect(judge({ anomalies: two }).detail).not.toContain('ago')
-  expect(judge({ anomalies: two.slice(1) }).detail).toContain(', 5 min ago')
+})
+
+test('the latest of a key is told, not the worst, and in the past once its window is no longer the newest', () => {
+  const mean = (value: number) => ({ mean: { ...ANOMALY.features.mean, value } })
+  const latest = anomaly({ id: '1', score: 4, window_end: NOW, features: mean(50) })
+  const worst = anomaly({ id: '2', score: 9, window_end: NOW - 5 * MINUTE, features: mean(99) })
+  expect(judge({ anomalies: [latest, worst] }).detail).toBe('i-3 in cpu_1m: mean is 50, expected 31 to 41')
+  expect(judge({ anomalies: [worst] }).detail).toBe('i-3 in cpu_1m: mean was 99 at 2026-01-01T11:55:00.000Z, expected 31 to 41')
+  expect(judge({ anomalies: [worst] }).findings[0].feature).toBe('mean')
+})
+
+test('what is over is not counted with what is wrong now, and is no alarm alone', () => {
+  const at = (device: string, minutes: number) =>
+    anomaly({ id: device, key: { device }, window_end: NOW - minutes * MINUTE, severity: 'critical' })
+  const over = [at('b', 3), at('c', 10)]
+  const verdict = judge({ anomalies: [at('a', 1), ...over] })
+  expect(verdict).toMatchObject({ level: 'critical', headline: 'a looks wrong' })
+  expect(verdict.detail).toContain('; and 2 more in the last 15 minutes')
+  expect(verdict.findings.map(f => [f.now, f.level])).toEqual([
+    [true, 'critical'],
+    [false, 'warning'],
+    [false, 'warning'],
+  ])
+  expect(judge({ anomalies: over })).toMatchObject({ level: 'warning', headline: 'b and c looked wrong' })
+})
+
+test('what goes on is wrong now, also while its alerts are suppressed', () => {
+  const raised = anomaly({ id: '1', window_end: NOW - 5 * MINUTE })
+  const suppressed = anomaly({ id: '2', window_end: NOW, status: 'suppressed' })
+  expect(judge({ anomalies: [suppressed, raised] })).toMatchObject({
+    headline: 'i-3 looks wrong',
+    detail: 'i-3 in cpu_1m: mean is 89.2, expected 31 to 41',
+  })
 })
 
 test.each([
   ['retracted', anomaly({ status: 'retracted' })],
   ['suppressed', anomaly({ status: 'suppressed' })],
-  ['long ago', anomaly({ window_end: NOW - NOW_MS - 1 })],
+  ['long ago', anomaly({ window_end: NOW - LATELY_MS - 1 })],
 ])('an anomaly that is %s is nothing wrong now', (_, a) => {
   expect(judge({ anomalies: [a] }).level).toBe('ok')
 })

@@ -46,8 +46,9 @@ const say = text => real.err(`${text}\n`)
 /** For sentences; lines that are there to be copied are said as they are. */
 const tellWrapped = (text, indent = 0) => say(wrap(text, widthOf(process.stderr), indent))
 const seconds = () => (Date.now() - began) / 1000
-const STAMPED = 21
-const stamp = text => tellWrapped(`${seconds().toFixed(0).padStart(4)} s  ${text}`, STAMPED)
+/** What follows the first line stands under its text, behind `FOUND` and its like where there is one. */
+const stamp = text =>
+  tellWrapped(`${seconds().toFixed(0).padStart(4)} s  ${text}`, 8 + (/^[A-Z ]+ {2,}/.exec(text)?.[0].length ?? 0))
 
 const { json, length, dataDir, options, wrong } = read(process.argv.slice(2), { parseDuration, didYouMean })
 if (wrong) await refuse(2, 'C019_USAGE', wrong.text, wrong.usage ? `\n\n${USAGE}` : '')

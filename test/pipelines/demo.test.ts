@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { envelopeSchema } from '../../cli/envelope_schema'
 import { announceWorker } from '../../cli/workers'
@@ -15,7 +15,7 @@ const dataDir = path.join(temporaryFolder().path, 'data')
 const HANGS_MS = 110_000
 
 /** Runs a command line of ours in the project's folder. */
-async function run(words: readonly string[], onErr: (text: string) => void = () => {}) {
+async function run(words: readonly string[], onErr: (text: string, child: ChildProcess) => void = () => {}) {
   const child = spawn(words[0] === 'node' ? process.execPath : words[0], words.slice(1), {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME },
@@ -29,7 +29,7 @@ async function run(words: readonly string[], onErr: (text: string) => void = () 
     child[stream].setEncoding('utf8')
     child[stream].on('data', (chunk: string) => {
       text[stream] += chunk
-      if (stream === 'stderr') onErr(text.stderr)
+      if (stream === 'stderr') onErr(text.stderr, child)
     })
   }
   const [code] = await once(child, 'close')
@@ -113,6 +113,22 @@ test('the demo finds faults that it injected, and what it says to look at is the
   expect(envelope.summary).toMatch(
     /^faults injected since \d\d:\d\d:\d\d, when this run began to watch: found \d of \d .*; false alarms: \d+/,
   )
+})
+
+test('one Ctrl-C that arrives twice, as under npm, ends it gracefully', async () => {
+  let sent = 0
+  const { code, stderr } = await run(
+    ['node', 'scripts/demo.mjs', '--data', dataDir, '--listen', '127.0.0.1:0'],
+    (text, child) => {
+      if (sent === 0 && /^ {2}page /m.test(text)) for (; sent < 2; sent++) setTimeout(() => child.kill('SIGINT'), sent * 50)
+    },
+  )
+  expect({ code, stderr: stderr.trimEnd() }).toEqual({
+    code: 0,
+    stderr: expect.stringMatching(/faults\s+injected since(.|\n)*false\s+alarms: \d+$/),
+  })
+  // the next one is let in
+  expect(existsSync(path.join(dataDir, 'demo.lock'))).toBe(false)
 })
 
 /** Judged by itself: the demo's own count of what was found must be able to fail. */

@@ -118,6 +118,7 @@ export const ERRORS = {
     exit: 1,
     hint: 'undo the change of the view, or drop its objects and let them be made again',
   },
+  S011_NO_VIEW: { retriable: true, exit: 1, hint: 'the flow that writes its table makes it; see what that flow says' },
 
   // Kafka
   K001_OFFSET_OUT_OF_RANGE: {

@@ -173,11 +173,14 @@ export class FlowRun {
 
   async #open(): Promise<void> {
     const { signal, release } = anySignal(this.drain, this.abort)
+    const done = new AbortController()
+    const hopeless = this.#hopeless(done.signal)
+    const waiting = (stage: StageName): RetryContext => ({ ...this.retryContext(stage, signal), opening: true, hopeless })
     try {
-      const schema = await retrying(this.retryContext('read', signal), () => this.#parts.source.open(signal))
+      const schema = await retrying(waiting('read'), () => this.#parts.source.open(signal))
       if (this.deadLetters) {
         const letters = this.deadLetters
-        await retrying(this.retryContext('dead_letter', signal), () => letters.open(signal))
+        await retrying(waiting('dead_letter'), () => letters.open(signal))
       }
       const { records } = this.#parts
       if (!records) {
@@ -185,14 +188,23 @@ export class FlowRun {
         await this.#bind(columnsStage(schema, this.spec.source.type), signal)
         return
       }
-      const value = await retrying(this.retryContext('decode', signal), () => records.value.open(signal))
-      const key = needsKey(records.options)
-        ? await retrying(this.retryContext('decode', signal), () => records.key.open(signal))
-        : null
+      const value = await retrying(waiting('decode'), () => records.value.open(signal))
+      const key = needsKey(records.options) ? await retrying(waiting('decode'), () => records.key.open(signal)) : null
       if (value && (key || !needsKey(records.options))) await this.#bindRecords(value, key, signal)
     } finally {
+      done.abort()
       release()
     }
+  }
+
+  /** Aborts, in a bounded run, once no flow is left that could make what this one waits for. */
+  #hopeless(done: AbortSignal): AbortSignal {
+    const over = new AbortController()
+    this.#environment.inputComplete(done).then(
+      complete => complete && over.abort(),
+      () => {},
+    )
+    return over.signal
   }
 
   /** Binds to the schema that a first block shows. Several lanes may ask; the first does it. */

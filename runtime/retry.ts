@@ -19,6 +19,10 @@ export interface RetryContext {
   readonly drain?: AbortSignal
   /** What the lanes of a flow wait for, so that one outage is said once. */
   readonly outages?: Outages
+  /** The flow has not done anything yet: it has failed, not ended well, where it is stopped while it waits. */
+  readonly opening?: boolean
+  /** Aborts when no flow is left that could make a view that is missing: then there is one try more. */
+  readonly hopeless?: AbortSignal
 }
 
 /** Counts who waits at which stage: the first to wait says so, the last to go on says that it is over. */
@@ -47,10 +51,10 @@ const LONGEST_WAIT_MS = 5_000
  * Runs `operation` until it succeeds or fails for good. A retriable error is said once when it starts and once when it is over,
  * and waited out with growing pauses for as long as it takes: a broker that is away for an hour is no reason to stop.
  * `operation(attempt)`: attempt counts from 0. Throws the last non-retriable error or the signal's reason; after a graceful stop
- * while a topic is missing, that error: a misspelled name must not end well because the time was over.
+ * while a topic is missing or nothing has been done yet, what is waited for: that must not end well because the time was over.
  */
 export async function retrying<T>(context: RetryContext, operation: (attempt: number) => Promise<T>): Promise<T> {
-  const { pipeline, flow, stage, events, clock, signal, drain, outages = new Outages() } = context
+  const { pipeline, flow, stage, events, clock, signal, drain, outages = new Outages(), opening = false, hopeless } = context
   const started = clock.monotonic()
   let waiting = false
   let missing: ConnectError | null = null
@@ -63,6 +67,7 @@ export async function retrying<T>(context: RetryContext, operation: (attempt: nu
   try {
     for (let attempt = 0; ; attempt++) {
       if (signal.aborted) throw ended(signal.reason)
+      const last = hopeless?.aborted ?? false
       try {
         const result = await operation(attempt)
         if (leave()) events.emit('service_back', { pipeline, flow, stage, after_ms: Math.round(clock.monotonic() - started) })
@@ -72,7 +77,8 @@ export async function retrying<T>(context: RetryContext, operation: (attempt: nu
         // the session ended or a stop was asked for while the operation ran: that is why it failed
         if (signal.aborted) throw ended(signal.reason)
         if (!error.retriable || error.code === 'P005_SESSION_OVER') throw error
-        missing = error.code === 'K005_UNKNOWN_TOPIC' ? error : null
+        if (last && error.code === 'S011_NO_VIEW') throw new ConnectError(error.code, error.message, { stage, retriable: false })
+        missing = opening || error.code === 'K005_UNKNOWN_TOPIC' ? error : null
         if (drain?.aborted) throw ended(drain.reason)
         const in_ms = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10))
         const { code, message, hint } = error
@@ -81,8 +87,9 @@ export async function retrying<T>(context: RetryContext, operation: (attempt: nu
           if (outages.enter(stage)) events.emit('service_unreachable', { pipeline, flow, stage, code, message, hint })
         }
         events.emit('retrying', { pipeline, flow, stage, code, message, in_ms })
-        await pause(clock, in_ms, drain ? [signal, drain] : [signal]).catch(reason => {
-          throw ended(reason)
+        const wakes = [signal, drain, hopeless].filter(s => s !== undefined)
+        await pause(clock, in_ms, wakes).catch(reason => {
+          if (signal.aborted || drain?.aborted) throw ended(reason)
         })
       }
     }

@@ -6,7 +6,7 @@ import type { StoreConfig } from '../../sql/client'
 import { openWindowStore } from '../../sql/windows/window_store'
 import { KIND } from './closed_rows'
 
-/** The windows of a view and the schema of what is delivered of them. Throws a retriable S002 while the view is not there yet. */
+/** The windows of a view and the schema of what is delivered of them. Throws a retriable S011 while the view is not there yet. */
 export async function openView(
   name: string,
   { views = [], connection, connectionName, baseDir }: PluginContext<StoreConfig>,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectError } from '../../runtime/errors'
 import type { ViewSpec } from '../../runtime/spec'
 import type { Store, TableName } from '../../runtime/store'
@@ -19,11 +20,15 @@ const SETTINGS = {
   max_partitions_per_insert_block: 0,
 } as const
 
+/** So long nothing is said of a view that is not there: mostly a flow of the same start is making it. */
+const QUIET_MS = 3_000
+const LOOK_MS = 200
+
 /** Raised when a definition changes; then rows of the new one win over those of the old. */
 const GENERATION_NOW = 0
 
 /**
- * Opens the windows of a view whose objects the sink of its table has made. Throws a retriable S002 while they are not there yet.
+ * Opens the windows of a view whose objects the sink of its table has made. Throws a retriable S011 while they are not there yet.
  * Closing the result closes its connections.
  */
 export async function openWindowStore(
@@ -36,9 +41,10 @@ export async function openWindowStore(
   const store = createStore(config, { baseDir, sockets: 2 })
   try {
     const { feed } = viewTables(database, view)
-    if (!(await isThere(store, feed, signal))) {
-      const message = `the view ${view.name} is not there yet: the flow that writes ${view.from} makes it when it starts`
-      throw new ConnectError('S002_STORE_BUSY', message)
+    const quiet = performance.now() + QUIET_MS
+    while (!(await isThere(store, feed, signal))) {
+      if (performance.now() >= quiet) throw missing(view)
+      await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
     const input = { database, table: `${view.from}__in` }
     return createWindowStore(await compileView(view, input, database, store, signal), store)
@@ -47,6 +53,12 @@ export async function openWindowStore(
     throw error
   }
 }
+
+const missing = (view: ViewSpec): ConnectError =>
+  new ConnectError(
+    'S011_NO_VIEW',
+    `the view ${view.name} is not there: the flow that writes ${view.from} makes it when it starts`,
+  )
 
 /** False also where its database is not there yet. */
 async function isThere(store: Store, table: TableName, signal: AbortSignal): Promise<boolean> {

@@ -30,11 +30,17 @@ const createTopic = async (topic: string): Promise<void> => {
   await admin.disconnect()
 }
 
-test('a broker that is not there is told once, not at each try', async () => {
+/** Where nothing listens. */
+async function nowhere(): Promise<string> {
   const gone = createServer().listen(0, '127.0.0.1')
   await once(gone, 'listening')
   const address = `127.0.0.1:${(gone.address() as AddressInfo).port}`
   gone.close()
+  return address
+}
+
+test('a broker that is not there is told once, not at each try', async () => {
+  const address = await nowhere()
   const file = bench.file(
     'gone.yaml',
     `name: gone
@@ -101,6 +107,44 @@ flows:
     run.child.kill('SIGTERM')
     expect((await run.ended).code).toBe(0)
   })
+})
+
+test('a run whose time is over before it has reached anything has not ended well', async () => {
+  const address = await nowhere()
+  const file = bench.file(
+    'never.yaml',
+    `name: never
+connections: {kafka: {brokers: "${address}"}}
+flows:
+  f:
+    source: {type: kafka, topics: [t], value: json}
+    sink: {type: stdout}
+`,
+  )
+  const outcome = await bench.startRun(file, [...JSON_LOG, '--for', '8s']).ended
+  expect([outcome.code, runResult(outcome).flows.f.error]).toEqual([3, 'E001_UNREACHABLE'])
+})
+
+test('a flow of a view ends with the flow that should have made it', async () => {
+  const table = bench.identifier('noview')
+  const file = bench.file(
+    'no-view.yaml',
+    `name: ${bench.unique('noview')}
+${CONNECTIONS}
+flows:
+  ingest:
+    source: {type: file, path: nothing-here/*.csv, schema: {ts: timestamp(ms), value: f64}}
+    sink: {type: clickhouse, table: ${table}, time: ts}
+  detect:
+    source: {type: view, view: v}
+    sink: {type: stdout}
+views:
+  v: {from: ${table}, size: 10s, slide: 5s, columns: {n: count()}}
+`,
+  )
+  const outcome = await bench.startRun(file, [...JSON_LOG, '--until-caught-up']).ended
+  const { flows } = runResult(outcome)
+  expect([flows.ingest.error, flows.detect.error]).toEqual([expect.any(String), 'S011_NO_VIEW'])
 })
 
 test('a second run in the same data folder is refused before it takes lanes from the first', async () => {

@@ -115,6 +115,33 @@ test('a graceful stop while a topic is missing is a failure', async () => {
   await expect(stopped).rejects.toBe(noTopic)
 })
 
+test('a graceful stop of a flow that has done nothing yet is a failure', async () => {
+  const { context, drain, asleep } = setUp()
+  const gone = away()
+  const opening = retrying({ ...context, opening: true, signal: drain.signal }, () => Promise.reject(gone))
+  opening.catch(() => {})
+  await asleep(1)
+  drain.abort(reason)
+  await expect(opening).rejects.toBe(gone)
+})
+
+test('a view that no flow is left to make is looked for once more', async () => {
+  const { context, asleep } = setUp()
+  const noView = new ConnectError('S011_NO_VIEW', 'the view v is not there')
+  const hopeless = new AbortController()
+  let tries = 0
+  const waiting = retrying({ ...context, hopeless: hopeless.signal }, () => {
+    tries++
+    return Promise.reject(noView)
+  })
+  waiting.catch(() => {})
+  await asleep(1)
+  expect(tries).toBe(1)
+  hopeless.abort()
+  await expect(waiting).rejects.toMatchObject({ code: 'S011_NO_VIEW', retriable: false })
+  expect(tries).toBe(2)
+})
+
 test('what was waited for is said again after a wait that was given up', async () => {
   const { said, context, hard, asleep } = setUp()
   const given = retrying({ ...context, signal: hard.signal }, () => Promise.reject(away()))

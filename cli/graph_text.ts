@@ -9,7 +9,10 @@ export const UNKNOWN_COLUMNS = 'columns known when it runs'
 /** Columns on an edge of a drawing; the rest is counted. Text has them all. */
 const MOST_COLUMNS = 8
 
-export function graphText(graph: Graph, format: GraphFormat): string {
+/** With `named` the labels of flows begin with the pipeline's name: one of several drawings must say whose it is. */
+export function graphText(drawn: Graph, format: GraphFormat, named = false): string {
+  const nameOf = (flow: string | null): string | null => (named && flow !== null ? `${drawn.name}/${flow}` : flow)
+  const graph = { ...drawn, nodes: drawn.nodes.map(n => ({ ...n, flow: nameOf(n.flow) })) }
   switch (format) {
     case 'mermaid':
       return mermaid(graph)

@@ -16,7 +16,8 @@ export function usageError(args: readonly string[], program: Command, thrown: un
   const command = program.commands.find(c => c.name() === word)?.name() ?? program.name()
   if (!(thrown instanceof Error)) return { command, error: new ConnectError('R001_INTERNAL', String(thrown)) }
   const [first, ...suggestion] = thrown.message.replace(/^error: /, '').split('\n')
-  const message = [first.replace(/\.$/, ''), ...suggestion.map(s => s.replace(/^\(Did/, '(did'))].join(' ').trim()
+  const told = first.replace(/^command-argument value '(.*)' is invalid for argument '(.*?)'\./, "there is no $2 '$1' here.")
+  const message = [told.replace(/\.$/, ''), ...suggestion.map(s => s.replace(/^\(Did/, '(did'))].join(' ').trim()
   const help = command === program.name() || command === 'help' ? 'connect help' : `connect ${command} --help`
   return { command, error: new ConnectError('C019_USAGE', message, { hint: `\`${help}\` shows what there is`, cause: thrown }) }
 }

@@ -55,7 +55,8 @@ export const viewSchema = z
     if (view.size === undefined) {
       for (const key of ['slide', 'offset', 'delay', 'lateness', 'retain', 'panes_retain'] as const)
         if (view[key] !== undefined) wrong(key, `${key} is for windows: give the view a size`)
-    } else if (view.slide && view.size % view.slide !== 0) wrong('slide', 'size must be a multiple of slide')
+    } else if (view.slide && view.size % view.slide !== 0)
+      wrong('slide', `size must be a multiple of slide; ${slidesOf(view.size)}`)
     for (const name of [...Object.keys(view.columns)])
       if (view.keys.includes(name)) wrong('columns', `the column ${name} has the name of a key`)
     for (const name of [...view.keys, ...Object.keys(view.columns)])
@@ -64,8 +65,19 @@ export const viewSchema = z
   })
   .meta({ expected: 'a mapping with from, size, keys and columns' })
 
+/** Divisors of a size in ms that people would choose, as words: 1m, 2m, 5m, 10m for ten minutes. */
+function slidesOf(size: number): string {
+  const fit = USUAL_SLIDES.filter(([ms]) => ms <= size && size % ms === 0).map(([, text]) => text)
+  return fit.length === 0 ? 'leave slide out' : `slide may be ${fit.slice(-4).join(', ')}`
+}
+
 export type ViewFile = z.output<typeof viewSchema>
 
+const USUAL_SLIDES = [
+  ...[1, 2, 5, 10, 15, 20, 30].map(n => [n * 1_000, `${n}s`] as const),
+  ...[1, 2, 5, 10, 15, 20, 30].map(n => [n * 60_000, `${n}m`] as const),
+  ...[1, 2, 3, 4, 6, 8, 12].map(n => [n * 3_600_000, `${n}h`] as const),
+]
 const NOT_AVAILABLE = ['timezone', 'late', 'sql'] as const
 const DAY = 86_400_000
 

@@ -19,6 +19,6 @@ export async function graph(files: readonly string[], options: GraphOptions, io:
   if (options.json) {
     const summary = `${graphs.length} pipeline(s)`
     await printEnvelope(io, { command: 'graph', ok: true, summary, result: { graphs }, error: null })
-  } else await io.out(graphs.map(g => graphText(g, options.format)).join('\n'))
+  } else await io.out(graphs.map(g => graphText(g, options.format, graphs.length > 1)).join('\n'))
   return EXIT.ok
 }

@@ -109,6 +109,14 @@ test('dot', async () => {
   expect(text.match(/\{/g)).toHaveLength(text.match(/\}/g)?.length ?? -1)
 })
 
+test('of several files each says whose flows they are', async () => {
+  const other = folder.file('other.yaml', 'name: bar\nflows: {ingest: {source: {type: generate, count: 1}, sink: {type: stdout}}}\n')
+  const both = async (format: string): Promise<string> => (await inProcess(['graph', file, other, '--format', format])).out
+  expect(await both('text')).toMatch(/^shop\/make\n.*^shop\/ingest\n.*^bar\/ingest\n/ms)
+  expect(await both('mermaid')).toContain('["flow: bar/ingest"]')
+  expect(await both('dot')).toContain('label="flow: shop/ingest"')
+})
+
 test('json, and the examples', async () => {
   const { out } = await inProcess(['graph', file, '--json'])
   expect(JSON.parse(out)).toMatchObject({ command: 'graph', ok: true, result: { graphs: [{ name: 'shop' }] } })

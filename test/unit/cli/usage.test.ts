@@ -5,6 +5,11 @@ import { inProcess } from '../../support/in_process'
 
 const wrong = [
   { args: ['runn'], command: 'connect', says: "unknown command 'runn' (did you mean run?)" },
+  {
+    args: ['completion', 'powershell'],
+    command: 'completion',
+    says: "there is no shell 'powershell' here. Allowed choices are bash, zsh, fish",
+  },
   { args: ['help', 'nosuch'], command: 'help', says: "unknown command 'nosuch' (the commands are run, " },
   { args: ['help', 'rnu'], command: 'help', says: "unknown command 'rnu' (did you mean run?)" },
   { args: ['help', '__complete'], command: 'help', says: "unknown command '__complete'" },
@@ -30,7 +35,7 @@ test.each(wrong)('$args', async ({ args, says }) => {
 
 test.each(wrong)('$args with --json', async ({ args, command, says }) => {
   // an option that lacks its argument would take --json for it
-  if (command === 'help') return // it has no --json
+  if (command === 'help' || command === 'completion') return // they have no --json
   const { code, out, err } = await inProcess(args.at(-1) === '--for' ? ['--json', ...args] : [...args, '--json'])
   expect({ code, err }).toEqual({ code: 2, err: '' })
   const envelope = envelopeSchema.parse(JSON.parse(out))

@@ -110,7 +110,7 @@ test('dot', async () => {
 })
 
 test('of several files each says whose flows they are', async () => {
-  const other = folder.file('other.yaml', 'name: bar\nflows: {ingest: {source: {type: generate, count: 1}, sink: {type: stdout}}}\n')
+  const other = folder.file('other.yaml', 'name: bar\nflows: {ingest: {source: {type: generate, count: 1, fields: {v: {type: sequence}}}, sink: {type: stdout}}}\n')
   const both = async (format: string): Promise<string> => (await inProcess(['graph', file, other, '--format', format])).out
   expect(await both('text')).toMatch(/^shop\/make\n.*^shop\/ingest\n.*^bar\/ingest\n/ms)
   expect(await both('mermaid')).toContain('["flow: bar/ingest"]')

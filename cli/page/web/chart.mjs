@@ -161,7 +161,9 @@ export const hasBand = data => data[EXPECTED].some(v => v !== null) || data[UPPE
 export function noteOf(series, own, column, markers) {
   if (series.window_end.length === 0) return 'no windows'
   if (own.length === 0) return 'as expected'
-  const windows = own.length === 1 ? '1 strange window' : `${count(own.length)} strange windows`
+  // several detectors may find the same one strange
+  const n = new Set(own.map(a => a.window_end)).size
+  const windows = n === 1 ? '1 strange window' : `${count(n)} strange windows`
   const [{ feature, window_end }] = own
   const where = feature !== null && feature !== column ? `, in ${feature}` : markers === 0 ? ', outside this chart' : ''
   return `${windows}, the last at ${moment(window_end)}${where}`

@@ -88,7 +88,7 @@ const nameOf = f => viewsOf(f).map(v => `${idOf(v)}/${keyOf(v, f)}`)
  * @param {View} view
  * @param {AnomalyRow} a
  */
-const ofView = (view, a) => a.view === view.name && a.pipeline === view.pipeline && stands(a)
+const ofView = (view, a) => a.view === view.name && a.pipeline === view.pipeline && (stands(a) || a.status === 'suppressed')
 
 export async function startViews() {
   const { views } = await ask('/api/views')
@@ -380,7 +380,9 @@ function draw(card) {
   const { view } = state
   if (!view || !card.series) return
   const column = $('#column').value
-  const own = state.anomalies.filter(a => ofView(view, a) && keyOf(view, a) === card.id)
+  const all = state.anomalies.filter(a => ofView(view, a) && keyOf(view, a) === card.id)
+  // as in the findings: a suppressed one says that what was raised goes on, and nothing alone
+  const own = all.some(stands) ? all : []
   // one that names other columns is shown there
   const here = own.filter(a => Object.keys(a.features).length === 0 || column in a.features)
   const data = chartData(card.series, column, view.slide_ms, new Set(here.map(a => a.window_end)))

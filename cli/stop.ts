@@ -6,7 +6,7 @@ import type { Io } from './io'
 export interface Stop {
   readonly draining: AbortSignal
   readonly aborting: AbortSignal
-  drain(reason: string): void
+  drain(reason: ConnectError): void
   /** From now on a drain that takes longer than this many milliseconds is cut short. */
   limit(ms: number): void
   release(): void
@@ -18,9 +18,9 @@ export function stopOnSignals(io: Io): Stop {
   const aborting = new AbortController()
   let limit = 30_000
   let deadline: NodeJS.Timeout | null = null
-  const drain = (reason: string): void => {
+  const drain = (reason: ConnectError): void => {
     if (draining.signal.aborted) return
-    draining.abort(new ConnectError('R003_ABORTED', reason))
+    draining.abort(reason)
     deadline = setTimeout(
       () => aborting.abort(new ConnectError('R004_SHUTDOWN_TIMEOUT', `not finished after ${limit / 1000} s`)),
       limit,
@@ -28,7 +28,7 @@ export function stopOnSignals(io: Io): Stop {
   }
   const off = io.onSignal(signal => {
     if (draining.signal.aborted) io.exit(EXIT[signal])
-    drain(`stopped by ${signal}`)
+    drain(new ConnectError('R003_ABORTED', `stopped by ${signal}`))
   })
   return {
     draining: draining.signal,

@@ -199,6 +199,13 @@ export class ConnectError extends Error {
   }
 }
 
+/** Reason of a graceful stop that nobody asked for at that moment: the time of the run is over, whatever it has done by then. */
+export class TimeOver extends ConnectError {
+  constructor() {
+    super('R003_ABORTED', 'the time given by --for is over')
+  }
+}
+
 /** Any thrown value as a ConnectError; what we did not raise ourselves is R001. */
 export function asConnectError(thrown: unknown, details: ErrorDetails = {}): ConnectError {
   if (thrown instanceof ConnectError) return thrown

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { Clock } from './clock'
-import { asConnectError, ConnectError } from './errors'
+import { asConnectError, ConnectError, TimeOver } from './errors'
 import type { Emitter } from './events'
 import type { StageName } from './stage_name'
 
@@ -19,7 +19,7 @@ export interface RetryContext {
   readonly drain?: AbortSignal
   /** What the lanes of a flow wait for, so that one outage is said once. */
   readonly outages?: Outages
-  /** The flow has not done anything yet: it has failed, not ended well, where it is stopped while it waits. */
+  /** The flow has not done anything yet: it has failed, not ended well, where its time is over while it waits. */
   readonly opening?: boolean
   /** Aborts when no flow is left that could make a view that is missing: then there is one try more. */
   readonly hopeless?: AbortSignal
@@ -51,14 +51,17 @@ const LONGEST_WAIT_MS = 5_000
  * Runs `operation` until it succeeds or fails for good. A retriable error is said once when it starts and once when it is over,
  * and waited out with growing pauses for as long as it takes: a broker that is away for an hour is no reason to stop.
  * `operation(attempt)`: attempt counts from 0. Throws the last non-retriable error or the signal's reason; after a graceful stop
- * while a topic is missing or nothing has been done yet, what is waited for: that must not end well because the time was over.
+ * while a topic is missing, or once the time is over and nothing has been done yet, what is waited for: that must not end well.
  */
 export async function retrying<T>(context: RetryContext, operation: (attempt: number) => Promise<T>): Promise<T> {
   const { pipeline, flow, stage, events, clock, signal, drain, outages = new Outages(), opening = false, hopeless } = context
   const started = clock.monotonic()
   let waiting = false
   let missing: ConnectError | null = null
-  const ended = (reason: unknown): unknown => (drain?.aborted && missing ? missing : reason)
+  const ended = (reason: unknown): unknown => {
+    if (!drain?.aborted || !missing) return reason
+    return missing.code === 'K005_UNKNOWN_TOPIC' || (opening && drain.reason instanceof TimeOver) ? missing : reason
+  }
   const leave = (): boolean => {
     const last = waiting && outages.leave(stage)
     waiting = false
@@ -78,7 +81,7 @@ export async function retrying<T>(context: RetryContext, operation: (attempt: nu
         if (signal.aborted) throw ended(signal.reason)
         if (!error.retriable || error.code === 'P005_SESSION_OVER') throw error
         if (last && error.code === 'S011_NO_VIEW') throw new ConnectError(error.code, error.message, { stage, retriable: false })
-        missing = opening || error.code === 'K005_UNKNOWN_TOPIC' ? error : null
+        missing = error
         if (drain?.aborted) throw ended(drain.reason)
         const in_ms = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10))
         const { code, message, hint } = error

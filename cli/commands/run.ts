@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { systemClock } from '../../runtime/clock'
+import { TimeOver } from '../../runtime/errors'
 import type { Emitter, Level } from '../../runtime/events'
 import { StatusBoard } from '../../runtime/status_board'
 import { Taps } from '../../runtime/tap'
@@ -51,7 +52,7 @@ export async function run(files: readonly string[], options: RunOptions, termina
   const dataDir = path.resolve(io.cwd, options.data)
   const stop = stopOnSignals(io)
   const states = stateStores(dataDir)
-  const timer = duration === null ? null : setTimeout(() => stop.drain('the time given by --for is over'), duration)
+  const timer = duration === null ? null : setTimeout(() => stop.drain(new TimeOver()), duration)
   let services: RunningServices | null = null
   let server: StatusServer | null = null
   let report: NodeJS.Timeout | null = null

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import type { Clock } from '../../../runtime/clock'
-import { ConnectError } from '../../../runtime/errors'
+import { ConnectError, TimeOver } from '../../../runtime/errors'
 import type { Emitter } from '../../../runtime/events'
 import { anySignal, Outages, type RetryContext, retrying } from '../../../runtime/retry'
 
@@ -115,14 +115,17 @@ test('a graceful stop while a topic is missing is a failure', async () => {
   await expect(stopped).rejects.toBe(noTopic)
 })
 
-test('a graceful stop of a flow that has done nothing yet is a failure', async () => {
+test.each([
+  ['the time of a flow that has done nothing yet is over: a failure', new TimeOver(), true],
+  ['it is stopped while it has done nothing yet: no failure', reason, false],
+])('%s', async (_, why, fails) => {
   const { context, drain, asleep } = setUp()
   const gone = away()
   const opening = retrying({ ...context, opening: true, signal: drain.signal }, () => Promise.reject(gone))
   opening.catch(() => {})
   await asleep(1)
-  drain.abort(reason)
-  await expect(opening).rejects.toBe(gone)
+  drain.abort(why)
+  await expect(opening).rejects.toBe(fails ? gone : why)
 })
 
 test('a view that no flow is left to make is looked for once more', async () => {

@@ -56,8 +56,12 @@ const configOf = (options: Record<string, unknown>): KafkaSinkConfig => {
   return { ...config, value: { format: 'json', config: {} } } as never
 }
 
+/** The rows here are of 2023, and a broker deletes by the records' own times. */
+const KEPT = { 'retention.ms': -1 }
+
 const openSink = async (options: Record<string, unknown>, context: SinkContext<KafkaConnection>): Promise<KafkaSink> => {
-  const sink = new KafkaSink(configOf(options), context)
+  const topic = typeof options.topic === 'string' ? { name: options.topic, config: KEPT } : options.topic
+  const sink = new KafkaSink(configOf({ ...options, topic }), context)
   open.push(sink)
   await sink.open(schema, never)
   return sink
@@ -93,7 +97,12 @@ const ids = async (topic: string): Promise<number[]> =>
 
 test('rows become records with key, time, headers and Java’s partition', async () => {
   const topic = unique('out')
-  const options = { topic: { name: topic, partitions: 3 }, key: ['name'], timestamp: 'ts', headers: { origin: 'test' } }
+  const options = {
+    topic: { name: topic, partitions: 3, config: KEPT },
+    key: ['name'],
+    timestamp: 'ts',
+    headers: { origin: 'test' },
+  }
   const sink = await openSink(options, contextOf('f', unique('p')))
   const lane = await laneOf(sink)
   expect(await write(lane, rowsFrom(0, 50), at(50))).toEqual({ written: 50, failed: [] })
@@ -184,7 +193,7 @@ test('dead letters that cannot be written abort the transaction', async () => {
 
 test('a record larger than the topic takes fails alone, all others are written', async () => {
   const topic = unique('out')
-  const options = { topic: { name: topic, config: { 'max.message.bytes': 20_000 } } }
+  const options = { topic: { name: topic, config: { ...KEPT, 'max.message.bytes': 20_000 } } }
   const lane = await laneOf(await openSink(options, contextOf('f', unique('p'))))
   const rows = rowsFrom(0, 40).map((r, i) => (i === 17 || i === 30 ? { ...r, name: 'x'.repeat(50_000) } : r))
   const result = await write(lane, rows, at(40))

@@ -90,7 +90,8 @@ export async function retrying<T>(context: RetryContext, operation: (attempt: nu
           if (outages.enter(stage)) events.emit('service_unreachable', { pipeline, flow, stage, code, message, hint })
         }
         events.emit('retrying', { pipeline, flow, stage, code, message, in_ms })
-        const wakes = [signal, drain, hopeless].filter(s => s !== undefined)
+        // once it has woken the loop for the last look, what else is away is waited for as ever
+        const wakes = [signal, drain, last ? undefined : hopeless].filter(s => s !== undefined)
         await pause(clock, in_ms, wakes).catch(reason => {
           if (signal.aborted || drain?.aborted) throw ended(reason)
         })

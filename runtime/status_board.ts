@@ -174,8 +174,8 @@ export class StatusBoard {
       service_unreachable: d => {
         const problem = { code: d.code, message: d.message }
         flow(d)?.unreachable(d.stage, problem)
-        // who says that there is no such topic is there
-        if (d.code === 'K005_UNKNOWN_TOPIC') this.#hear(d, d.stage, 'up', null)
+        // who says that there is no such topic or view is there
+        if (d.code === 'K005_UNKNOWN_TOPIC' || d.code === 'S011_NO_VIEW') this.#hear(d, d.stage, 'up', null)
         else this.#hear(d, d.stage, 'unreachable', problem)
       },
       service_back: d => {

@@ -145,6 +145,21 @@ test('a view that no flow is left to make is looked for once more', async () => 
   expect(tries).toBe(2)
 })
 
+test('a service that is away is waited for with pauses, also where no flow is left to make anything', async () => {
+  const { context, asleep, hard } = setUp()
+  let tries = 0
+  const waiting = retrying({ ...context, signal: hard.signal, hopeless: AbortSignal.abort() }, () => {
+    // bounds a loop that does not pause
+    if (++tries > 10) throw new ConnectError('R001_INTERNAL', 'it does not pause')
+    return Promise.reject(away())
+  })
+  waiting.catch(() => {})
+  await asleep(1)
+  expect(tries).toBe(1)
+  hard.abort(reason)
+  await expect(waiting).rejects.toBe(reason)
+})
+
 test('what was waited for is said again after a wait that was given up', async () => {
   const { said, context, hard, asleep } = setUp()
   const given = retrying({ ...context, signal: hard.signal }, () => Promise.reject(away()))

@@ -73,13 +73,13 @@ export class ViewStores {
     return made
   }
 
-  /** Columns of the view as it is in the store. Throws a retriable S002 while it is not there. */
+  /** Columns of the view as it is in the store. Throws a retriable S011 while it is not there. */
   async columns(shown: ShownView, signal: AbortSignal): Promise<readonly ViewColumn[]> {
     const known = this.#columns.get(shown)
     if (known) return known
     const store = this.of(shown)
     const columns = await readColumns(store, viewTables(store.database, shown.view).view, signal)
-    if (columns.length === 0) throw new ConnectError('S002_STORE_BUSY', `the view ${shown.view.name} is not there yet`)
+    if (columns.length === 0) throw new ConnectError('S011_NO_VIEW', `the view ${shown.view.name} is not there yet`)
     this.#columns.set(shown, columns)
     return columns
   }

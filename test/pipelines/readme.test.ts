@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import { words } from '../support/command_lines'
 import { type Bench, connect, type Outcome, type RunningConnect, start, startBench } from '../support/connect'
 import { inProcess } from '../support/in_process'
+import { until } from '../support/until'
 
 /**
  * Every command of the README is run: those of its blocks and those of its table of commands. One without a case fails. Two things
@@ -162,7 +163,11 @@ const CASES: Readonly<Record<string, (line: string) => Promise<void> | void>> = 
       const [{ n }] = await bench.sql('SELECT count() AS n FROM ec2.cpu').catch(() => [{ n: 0 }])
       return Number(n)
     }
-    while ((await Promise.race([rows(), ended])) < 100_000) await new Promise(resolve => setTimeout(resolve, 100))
+    await until(
+      '100,000 rows',
+      () => Promise.race([rows(), ended]),
+      n => n >= 100_000,
+    )
   },
 }
 

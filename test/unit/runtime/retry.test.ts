@@ -16,6 +16,7 @@ function heldClock() {
     monotonic: () => 0,
     sleep: (_, signal) =>
       new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason)
         signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
         sleeping.push(resolve)
         heard?.()
@@ -154,7 +155,7 @@ test('a service that is away is waited for with pauses, also where no flow is le
     return Promise.reject(away())
   })
   waiting.catch(() => {})
-  await asleep(1)
+  await Promise.race([asleep(1), waiting])
   expect(tries).toBe(1)
   hard.abort(reason)
   await expect(waiting).rejects.toBe(reason)

@@ -84,7 +84,7 @@ export interface EventData {
   /** Windows or records of a batch that a detector gave a score; told before they are written. */
   rows_scored: FlowRef & { readonly detector: string; readonly scores: number }
   /** A view holds what comes after it was made; told at each start. */
-  view_lacks_rows: ViewRef & { readonly table: string; readonly rows: number }
+  view_lacks_rows: ViewRef & FlowRef & { readonly table: string; readonly rows: number }
   view_failed: ViewRef & { readonly code: string; readonly message: string; readonly hint: string }
   table_created: FlowRef & { readonly table: string; readonly statement: string }
   topic_created: FlowRef & { readonly topic: string; readonly partitions: number }
@@ -251,7 +251,8 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
   view_lacks_rows: {
     level: 'warn',
     text: d =>
-      `${d.view}: ${d.table} had ${d.rows} row(s) when the view was made, which are not in it: it holds what came afterwards`,
+      `${d.view}: ${d.table} had ${d.rows} row(s) when the view was made, which are not in it: it holds what came afterwards. ` +
+      `To have all of them, give flow ${d.flow}, ${d.table} and ${d.view} new names: the input is then read again from its beginning`,
   },
   view_failed: { level: 'error', text: d => `${d.view}: stopped by ${d.code}: ${d.message}\n  ${d.hint}` },
   table_created: { level: 'info', text: d => `${d.flow}: created ${d.table}` },

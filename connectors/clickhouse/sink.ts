@@ -50,7 +50,7 @@ export class ClickHouseSink implements Sink {
       create: this.#config.create,
       signal,
       created,
-      lacks: (view, rows) => events.emit('view_lacks_rows', { pipeline, view, table: this.#config.table, rows }),
+      lacks: (view, rows) => events.emit('view_lacks_rows', { pipeline, flow, view, table: this.#config.table, rows }),
     })
     this.#ready = { prepared, views, arrow: await loadArrow() }
   }

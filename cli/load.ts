@@ -25,11 +25,14 @@ export interface LoadedFiles {
 export async function loadFiles(names: readonly string[], io: Io): Promise<LoadedFiles> {
   const problems: Problem[] = []
   const files = new Set<string>()
+  const empty = new Set<string>()
   for (const name of names) {
     const found = filesOf(path.resolve(io.cwd, name))
     for (const file of found) files.add(file)
     const message = 'the folder holds no .yaml file'
-    if (found.length === 0) problems.push(problemOf(name, { code: 'C012_UNREADABLE_FILE', message, hint: 'name another' }))
+    if (found.length > 0) continue
+    empty.add(name)
+    problems.push(problemOf(name, { code: 'C012_UNREADABLE_FILE', message, hint: 'name another' }))
   }
   const listed = [...files].flatMap(file => readPluginList(file, io.env).map(plugin => ({ ...plugin, file })))
   const { registry, failures } = await registryWith(listed)
@@ -53,7 +56,7 @@ export async function loadFiles(names: readonly string[], io: Io): Promise<Loade
     pipelines.push(loaded.spec)
   }
   problems.push(...sameNames(pipelines))
-  if (problems.length > 0) throw new InvalidFiles(problems)
+  if (problems.length > 0) throw new InvalidFiles(problems, files.size + empty.size)
   return { pipelines, registry, scrub: createScrubber(secrets), warnings }
 }
 

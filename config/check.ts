@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { didYouMean, type Registry } from '../runtime/registry'
 import { expected, invalidValue, missingKey, wrongType } from './explain'
 import type { Findings } from './problem'
-import { type AnySchema, fallbackOf, itemLeaves, type Leaf, leavesAt, leavesOf, mapShape } from './schema_walk'
+import { type AnySchema, discriminator, fallbackOf, itemLeaves, type Leaf, leavesAt, leavesOf, mapShape } from './schema_walk'
 import { urlPasswords } from './secrets'
 import {
   type Entry,
@@ -258,6 +258,7 @@ const scalarAt = (node: Node, text: string): ScalarNode => ({
 class Report {
   /** An issue was left out because its cause is reported already. */
   silenced = false
+  readonly #refused = new Set<Node>()
   readonly #schema: AnySchema
   readonly #tree: Node
   readonly #place: Place
@@ -275,10 +276,11 @@ class Report {
   issue(issue: Issue): void {
     const path = issue.path as Path
     const { node, entry, owner } = locate(this.#tree, path, this.#place.owner)
-    if (node?.kind === 'invalid') {
+    if (node?.kind === 'invalid' || this.#follows(issue, node)) {
       this.silenced = true
       return
     }
+    if (node && issue.code !== 'custom') this.#refused.add(node)
     const at = pathText([...this.#place.path, ...path])
     const add = this.#context.findings.add.bind(this.#context.findings)
     if (!node) {
@@ -310,6 +312,16 @@ class Report {
     }
     const said = invalidValue(issue, node, leaves, secret)
     add(said.code, node.start, at, said.message, said.hint)
+  }
+
+  /** What a check of several keys says of a value that is refused already, or beside one that cannot be read. */
+  #follows(issue: Issue, node: Node | undefined): boolean {
+    if (issue.code !== 'custom') return false
+    const { node: around } = locate(this.#tree, issue.path.slice(0, -1) as Path, 0)
+    return (
+      (node !== undefined && this.#refused.has(node)) ||
+      (around?.kind === 'map' && around.entries.some(e => e.value.kind === 'invalid'))
+    )
   }
 
   #missing(issue: Issue, path: Path, owner: number, at: string): void {
@@ -352,19 +364,6 @@ class Report {
       leaves.some(l => ['string', 'literal', 'enum'].includes(l.schema._zod.def.type))
     this.#context.findings.add(fits ? 'C005_INVALID_VALUE' : said.code, node.start, at, said.message, said.hint)
   }
-}
-
-/** Words that choose between the options of a discriminated union whose discriminator stands at this path. */
-function discriminator(schema: AnySchema, path: Path, tree: Node): readonly (string | number)[] {
-  const key = String(path.at(-1))
-  const fields = leavesAt(schema, path.slice(0, -1), tree).flatMap(({ schema: option }) => {
-    const { def } = option._zod
-    return def.type === 'object' && def.shape[key] ? leavesOf(def.shape[key]) : []
-  })
-  return fields.flatMap(({ schema: option }) => {
-    const { def } = option._zod
-    return def.type === 'literal' ? def.values.filter(v => typeof v === 'string' || typeof v === 'number') : []
-  })
 }
 
 const options = (issue: z.core.$ZodIssueInvalidUnion): readonly (readonly Issue[])[] =>

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../runtime/errors'
 import { didYouMean } from '../runtime/registry'
+import { meantUnit } from './meant_unit'
 import type { Leaf } from './schema_walk'
 import type { Node } from './tree'
 
@@ -123,9 +124,17 @@ function unitHint(schema: z.core.$ZodTypes, source: string, value: number | bool
   const takes = (text: string): boolean => z.safeParse(schema, text).success
   if (typeof value === 'number' && !takes(String(value))) {
     if (takes(`${value}s`)) return `give a unit: ${value}s or ${value}ms`
+    if (takes(`${value}/s`)) return `give a unit: ${value}/s or ${value}/m`
     if (takes(`${value}MiB`)) return value < 10_000 ? `give a unit: ${value}MiB or ${value}KiB` : `give a unit: ${value}B`
   }
   return `quote it to make it text: "${source}"`
+}
+
+/** `write 10m` for `10 minutes`. What a variable held is never shown. */
+function spellingHint(node: Node, leaves: readonly Leaf[], secret: boolean): string | undefined {
+  if (node.kind !== 'scalar' || node.filled || secret) return undefined
+  const meant = meantUnit(node.text, text => leaves.some(({ schema }) => z.safeParse(schema, text).success))
+  return meant === null ? undefined : `write ${meant}`
 }
 
 function invalidWord(node: Node, allowed: readonly unknown[], secret: boolean): Explanation {
@@ -166,7 +175,8 @@ export function invalidValue(issue: Issue, node: Node, leaves: readonly Leaf[], 
       const what = own
         ? `is not ${own[1] === 'string' ? `of the form ${issue.pattern ?? issue.format}` : `a valid ${own[1]}`}`
         : issue.message
-      return said(own ? `${found(node, secret)} ${what}` : `${what}, found ${found(node, secret)}`)
+      const message = own ? `${found(node, secret)} ${what}` : `${what}, found ${found(node, secret)}`
+      return { ...said(message), hint: spellingHint(node, leaves, secret) }
     }
     case 'not_multiple_of':
       return said(`must be a multiple of ${issue.divisor}`)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { FieldMeta } from '../runtime/fields'
-import { child, type Node } from './tree'
+import { child, type Node, type Path } from './tree'
 
 /** A zod schema without what is wrapped around it (defaults, optional, transforms), with the metadata of the whole stack. */
 export interface Leaf {
@@ -119,4 +119,17 @@ export function leavesAt(schema: AnySchema, path: readonly PropertyKey[], root: 
     node = child(here, key)
   }
   return leaves
+}
+
+/** Words that choose between the options of a discriminated union whose discriminator stands at this path. */
+export function discriminator(schema: AnySchema, path: Path, tree: Node): readonly (string | number)[] {
+  const key = String(path.at(-1))
+  const fields = leavesAt(schema, path.slice(0, -1), tree).flatMap(({ schema: option }) => {
+    const { def } = option._zod
+    return def.type === 'object' && def.shape[key] ? leavesOf(def.shape[key]) : []
+  })
+  return fields.flatMap(({ schema: option }) => {
+    const { def } = option._zod
+    return def.type === 'literal' ? def.values.filter(v => typeof v === 'string' || typeof v === 'number') : []
+  })
 }

@@ -7,6 +7,7 @@ import { child, type Entry, entryOf, type Node, pathText } from './tree'
 
 const sql = (what: string) => z.string().min(1).meta({ expected: what })
 const SECOND = 1000
+const OF_WINDOWS = ['slide', 'offset', 'delay', 'lateness', 'retain', 'panes_retain'] as const
 
 /** `views:` as it stands in the file. What concerns a view's table is checked by `readViews`. */
 export const viewSchema = z
@@ -50,12 +51,14 @@ export const viewSchema = z
   .superRefine((view, context) => {
     const wrong = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message })
     const whole = ['size', 'slide', 'offset'] as const
-    for (const key of whole) if ((view[key] ?? 0) % SECOND !== 0) wrong(key, `${key} must be whole seconds`)
+    const fractions = whole.filter(key => (view[key] ?? 0) % SECOND !== 0)
+    for (const key of fractions) wrong(key, `${key} must be whole seconds`)
     for (const key of ['size', 'slide'] as const) if (view[key] === 0) wrong(key, `${key} must be longer than 0`)
     if (view.size === undefined) {
-      for (const key of ['slide', 'offset', 'delay', 'lateness', 'retain', 'panes_retain'] as const)
-        if (view[key] !== undefined) wrong(key, `${key} is for windows: give the view a size`)
-    } else if (view.slide && view.size % view.slide !== 0)
+      const [first, ...others] = OF_WINDOWS.filter(key => view[key] !== undefined)
+      const also = others.length === 0 ? ' is' : `, ${others.join(', ')} are`
+      if (first) wrong(first, `${first}${also} for windows: give the view a size`)
+    } else if (view.slide && fractions.length === 0 && view.size % view.slide !== 0)
       wrong('slide', `size must be a multiple of slide; ${slidesOf(view.size)}`)
     for (const name of [...Object.keys(view.columns)])
       if (view.keys.includes(name)) wrong('columns', `the column ${name} has the name of a key`)

@@ -38,7 +38,8 @@ export function parseBytes(text: string): number | null {
 const parsed = (parse: (text: string) => number | null, pattern: RegExp, what: string) =>
   z
     .string()
-    .regex(pattern, `expected ${what}`)
+    // a check of several fields must not see the text as it stands: all that it says of it follows from this mistake
+    .regex(pattern, { error: `expected ${what}`, abort: true })
     .transform((text, context) => {
       const value = parse(text)
       if (value === null) {

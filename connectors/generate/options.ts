@@ -142,7 +142,7 @@ const RATE_UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 
 /** `1000/s`, `30/m`: records per millisecond in code. */
 const rate = z
   .string()
-  .regex(RATE, 'expected a rate such as 1000/s, 30/m or 6/h')
+  .regex(RATE, { error: 'expected a rate such as 1000/s, 30/m or 6/h', abort: true })
   .transform((text, context) => {
     const [, count, unit] = RATE.exec(text) ?? []
     const perMs = Number(count) / RATE_UNIT_MS[unit]
@@ -204,7 +204,7 @@ export const generateOptions = z
     seed: z.int().prefault(1).describe('The same seed gives the same values.'),
     partitions: z.int().min(1).max(256).prefault(1).describe('Partitions over which the keys are spread.'),
   })
-  .refine(o => !o.keys || o.keys.count >= o.partitions, {
+  .refine(o => !o.keys || o.keys.count < 1 || o.keys.count >= o.partitions, {
     message: 'partitions cannot be more than keys',
     path: ['partitions'],
   })

@@ -41,7 +41,7 @@ test('missing files, empty folders and plugins hide nothing', async () => {
   expect(err).toMatch(/plugins.yaml:\d+:1: C002_UNKNOWN_KEY lanes/)
   expect(err).not.toContain('C009')
   expect(err).toContain('twin.yaml:1:1: C008_DUPLICATE_KEY name: the pipeline of good.yaml is called "good" too')
-  expect(err.trim().split('\n').at(-1)).toBe('7 problems in 5 files')
+  expect(err.trim().split('\n').at(-1)).toBe('7 problems in 5 of 6 files')
 })
 
 test('the same in the envelope', async () => {
@@ -51,6 +51,15 @@ test('the same in the envelope', async () => {
     ['nowhere.yaml', 'C012_UNREADABLE_FILE'],
     ['typo.yaml', 'C002_UNKNOWN_KEY'],
   ])
+})
+
+test('the sum says in how many of the files that were looked at', async () => {
+  const all = await run('validate', 'both', 'typo.yaml', '--json')
+  expect(envelopeSchema.parse(JSON.parse(all.out)).summary).toBe('1 problem in 1 of 3 files')
+  const { err } = await run('validate', 'typo.yaml')
+  expect(err.trim().split('\n').at(-1)).toBe('1 problem in 1 file')
+  const both = await run('validate', 'typo.yaml', 'nowhere.yaml')
+  expect(both.err.trim().split('\n').at(-1)).toBe('2 problems in 2 files')
 })
 
 test('a file that is named twice is one', async () => {

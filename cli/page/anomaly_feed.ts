@@ -69,10 +69,10 @@ export class AnomalyFeed {
     this.#following ??= Promise.all(this.#topics.map(t => this.#follow(t)))
   }
 
-  /** Resolves once each topic has been read to its end, or cannot be read at the moment; at the latest after FIRST_MS. Begins to read. */
-  async read(): Promise<void> {
+  /** Resolves once each topic has been read to its end, or cannot be read at the moment; at the latest after `most`. Begins to read. */
+  async read(most = FIRST_MS): Promise<void> {
     this.start()
-    await Promise.race([this.#known, systemClock.sleep(FIRST_MS, this.#stop.signal)]).catch(() => {})
+    await Promise.race([this.#known, systemClock.sleep(most, this.#stop.signal)]).catch(() => {})
   }
 
   states(): readonly FeedState[] {

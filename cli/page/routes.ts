@@ -5,6 +5,7 @@ import type { Status } from '../../runtime/status'
 import { AnomalyFeed, type FeedOptions } from './anomaly_feed'
 import { loadAssets } from './assets'
 import { EventStream, MOST_CLIENTS } from './event_stream'
+import { withFirst } from './first_paint'
 import { KeyLists } from './keys'
 import { RecentLetters } from './recent_letters'
 import { type Key, MOST_KEYS, MOST_WINDOWS, readSeries } from './series'
@@ -34,6 +35,8 @@ export const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 } as const
 
+/** Longest time for which the page itself waits for what is in the topics. */
+const FIRST_PAINT_MS = 1_000
 /** Series that are read at the same time, for all browsers together; more wait their turn or are sent away. */
 const MOST_QUESTIONS = 64
 
@@ -53,7 +56,17 @@ export function addPage(app: FastifyInstance, options: PageOptions): { close(): 
   const stream = new EventStream({ state, onAnomaly: listener => feed.list.onChange(listener) })
   let questions = 0
 
-  for (const [url, { type, body, etag }] of loadAssets()) {
+  const assets = loadAssets()
+  const html = String(assets.get('/')?.body)
+  app.get('/', async (_, reply) => {
+    // who looks first would else be told that anomalies are being read
+    await feed.read(FIRST_PAINT_MS)
+    const first = { state: state(), views: views.map(describe) }
+    return reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(withFirst(html, first))
+  })
+
+  for (const [url, { type, body, etag }] of assets) {
+    if (url === '/') continue
     app.get(url, async (request, reply) => {
       reply.header('etag', etag).header('cache-control', 'no-cache')
       if (request.headers['if-none-match'] === etag) return reply.code(304).send()

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { type BrowserContext, chromium } from 'playwright-core'
 
 /** Where this machine has a Chromium; undefined: nowhere. */
@@ -20,8 +22,15 @@ const FLAGS = [
   '--disable-sync',
 ]
 
+const run = promisify(execFile)
+
 export interface Browser {
   readonly context: BrowserContext
+  /**
+   * The elements of an address after so many milliseconds of a browser's virtual time, in which it waits for the network only: what
+   * `chromium --headless --virtual-time-budget --screenshot` would draw. Fails where that does not end.
+   */
+  screen(url: string, budgetMs: number): Promise<string>
   close(): Promise<void>
 }
 
@@ -35,6 +44,11 @@ export async function openBrowser(executablePath: string): Promise<Browser> {
   })
   return {
     context,
+    async screen(url, budgetMs) {
+      const other = path.join(profile, 'screen')
+      const flags = [...FLAGS, `--user-data-dir=${other}`, `--virtual-time-budget=${budgetMs}`, '--dump-dom']
+      return (await run(executablePath, [...flags, url], { timeout: 30_000, killSignal: 'SIGKILL', maxBuffer: 1 << 26 })).stdout
+    },
     async close() {
       await context.close()
       rmSync(profile, { recursive: true, force: true })

@@ -90,7 +90,7 @@ export const told = text => text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3
  */
 export function atMost(ms, work) {
   let timer = null
-  let last = 0
+  let last = Number.NEGATIVE_INFINITY
   return () => {
     if (timer !== null) return
     const wait = Math.max(0, last + ms - performance.now())

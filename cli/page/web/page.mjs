@@ -8,30 +8,39 @@ let last = Date.now()
 
 onFinding(goTo)
 startAnomalies(a => showKey({ pipeline: a.pipeline, name: a.view, key: a.key, feature: a.feature }))
-startViews().then(listen, error => setText($('#verdict .detail'), error.message))
+const { state: first, views } = JSON.parse($('#first').textContent)
+startViews(views)
+showState(first)
+
+function showState(state) {
+  last = Date.now()
+  showVerdict(state)
+  showFlows(state.status)
+  showServices(state.status)
+  viewsChanged(state.status, state.verdict.findings)
+}
 
 function listen() {
-  const events = new EventSource('/api/events')
-  const on = (name, work) => events.addEventListener(name, ({ data }) => work(JSON.parse(data)))
-  // also after the connection was lost: what happened meanwhile was not told
-  events.addEventListener('open', () => void readAnomalies())
-  on('state', state => {
-    last = Date.now()
-    showVerdict(state)
-    showFlows(state.status)
-    showServices(state.status)
-    viewsChanged(state.status, state.verdict.findings)
-  })
-  on('anomalies', list => {
-    addAnomalies(list)
-    anomaliesChanged(allAnomalies())
-  })
-  on('reset', () => readSoon())
+  const events = new Worker('/events.mjs', { type: 'module' })
+  events.addEventListener('message', ({ data: { name, data } }) => on[name](data))
   events.addEventListener('error', () => {
     showLost(last)
-    // a browser does not try again after an answer that is no stream
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 3_000)
+    events.terminate()
+    setTimeout(listen, 3_000)
   })
+}
+
+/** By the names of what the worker says. */
+const on = {
+  // also after the connection was lost: what happened meanwhile was not told
+  open: () => readSoon(),
+  state: showState,
+  anomalies: list => {
+    addAnomalies(list)
+    anomaliesChanged(allAnomalies())
+  },
+  reset: () => readSoon(),
+  lost: () => showLost(last),
 }
 
 async function readAnomalies() {
@@ -42,6 +51,9 @@ async function readAnomalies() {
   if (feeds.some(f => f.state === 'reading')) readSoon()
 }
 const readSoon = atMost(2_000, () => void readAnomalies().catch(() => {}))
+
+readSoon()
+listen()
 
 function goTo({ kind, pipeline, name, key, feature }) {
   if (kind === 'anomaly' && key) showKey({ pipeline, name, key, feature })

@@ -90,8 +90,8 @@ const nameOf = f => viewsOf(f).map(v => `${idOf(v)}/${keyOf(v, f)}`)
  */
 const ofView = (view, a) => a.view === view.name && a.pipeline === view.pipeline && (stands(a) || a.status === 'suppressed')
 
-export async function startViews() {
-  const { views } = await ask('/api/views')
+/** @param {readonly View[]} views */
+export function startViews(views) {
   state.views = views
   $('#views').hidden = views.length === 0
   if (views.length === 0) return

@@ -17,7 +17,10 @@ export const ANOMALY: Schema = {
   name: 'olap_connect.Anomaly',
   key: ['id'],
   fields: [
-    { ...field('id', 'utf8'), doc: 'view|detector|keys|window_end' },
+    {
+      ...field('id', 'utf8'),
+      doc: 'view|detector|keys|window_end, of a record also |topic|partition|offset; a backslash before \\ | , in a key',
+    },
     field('pipeline', 'utf8'),
     field('flow', 'utf8'),
     { ...field('view', 'utf8'), doc: 'name of the view; of the flow where records are scored' },

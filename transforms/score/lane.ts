@@ -44,6 +44,9 @@ interface Judge {
 const [SEEN, CLOSED, LEARNED, WIDTH] = [0, 1, 2, 3]
 const NEVER = Number.NEGATIVE_INFINITY
 
+/** A window closes, is revised and becomes final in different records. */
+const NO_RECORD = -1
+
 /** Sections of a snapshot that are not a detector's. */
 const FIXED = 4
 
@@ -257,7 +260,9 @@ export class LaneState {
       return
     }
     const period = this.#options.refractory ?? windows.end[row] - windows.start[row]
-    const status: Alert['status'] = judge.refractory.hides(key, time, this.#severity(score), period) ? 'suppressed' : 'raised'
+    const record = this.#options.plan.windows ? NO_RECORD : by.offset
+    const hidden = judge.refractory.hides(key, time, record, this.#severity(score), period)
+    const status: Alert['status'] = hidden ? 'suppressed' : 'raised'
     if (this.#options.plan.windows) this.#alerts.set(judge.name, key, time, { status, ...by })
     emit(status)
   }
@@ -279,7 +284,7 @@ export class LaneState {
     const windowEnd = windows.end[row]
     const recorded = batch.rows.timestamp[row]
     out.add(row, {
-      id: `${plan.view}|${name}|${[...key.values()].map(v => v ?? '').join(',')}|${windowEnd}`,
+      id: [plan.view, name, [...key.values()].map(idPart).join(','), windowEnd, ...this.#recordId(batch, row)].join('|'),
       view: plan.view,
       detector: name,
       key,
@@ -293,6 +298,13 @@ export class LaneState {
       status,
       detectedAt: recorded >= 0 ? recorded : windowEnd,
     })
+  }
+
+  /** Several records of a key may have one time, and the verdict on one must not replace that on another. */
+  #recordId({ origin, rows }: Batch, row: number): readonly (string | number)[] {
+    if (this.#options.plan.windows) return []
+    const { topic, partition } = origin.ranges[rows.range[row]]
+    return [topic, partition, rows.offset[row]]
   }
 
   // ------------------------------------------------------------------------------------------------------------ forgetting
@@ -372,6 +384,9 @@ export class LaneState {
     })
   }
 }
+
+/** Escaped, so that different keys have different ids. */
+const idPart = (key: string | null): string => (key === null ? '\\N' : key.replace(/[\\,|]/g, '\\$&'))
 
 const textOf = (value: unknown): string | null => {
   if (value === null) return null

@@ -91,7 +91,7 @@ young keys lean on all keys of the lane, in the order in which its partitions we
 is that of the moment at which it was last revised. Records that a broken session delivers again are scored again (their anomalies have
 the same ids) but not learned again.
 
-Memory a key: 56 bytes and its name, and for each detector 48 bytes and what the detector says.`,
+Memory a key: 56 bytes and its name, and for each detector 56 bytes and what the detector says.`,
   config,
   capabilities: { stateful: true, changes_rows: true, finds_anomalies: true },
   examples: [
@@ -285,7 +285,7 @@ class Score implements Transform {
 }
 
 /** Snapshots of other versions are not read. */
-const VERSION = 2
+const VERSION = 3
 
 function builtInDetector(spec: DetectorSpec, context: DetectorContext): Detector {
   const found = builtIn.find(d => d.name === spec.type)

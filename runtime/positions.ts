@@ -12,6 +12,8 @@ import { acquireLock, type ProcessLock } from './process_lock'
 export interface PositionStore {
   /** One entry for each key asked for; offset -1 and metadata null where nothing was stored. */
   read(keys: readonly string[]): ReadonlyMap<string, Committed>
+  /** Keys of all partitions that have a position. */
+  keys(): readonly string[]
   /** Stores all of them or, if it throws, none. */
   write(positions: readonly Position[]): Promise<void>
   /**
@@ -64,6 +66,10 @@ class FilePositions implements PositionStore {
 
   read(keys: readonly string[]): ReadonlyMap<string, Committed> {
     return new Map(keys.map(key => [key, this.#positions.get(key) ?? { offset: -1, metadata: null }]))
+  }
+
+  keys(): readonly string[] {
+    return [...this.#positions.keys()]
   }
 
   async write(positions: readonly Position[]): Promise<void> {

@@ -16,6 +16,11 @@ import { isCompressed } from './pages'
  */
 export interface Note {
   readonly version: 1
+  /**
+   * Name of the set in positions, as it was when the files were first read: `path` may be written in another way since, and under
+   * another name there would be no position, so that all would be read again. Absent in notes of before it was kept.
+   */
+  readonly set?: string
   /** Changes when records would be counted or cut in another way. */
   readonly settings: string
   /** Schema that was inferred; null where the options give one. */
@@ -34,46 +39,90 @@ export interface Stretch {
 }
 
 const SAMPLE_BYTES = 65_536
+const OR_ANEW = 'or give the flow another name, and its sink another table or topic, to read all again'
 
 /**
- * The note with a generation more if anything has come since `note`; null stands for the first look. Throws P001_POSITION_STOP
- * where bytes that were counted are gone or changed.
+ * The note with a generation more if anything has come since `note`; null stands for the first look. Files that `path` now reaches
+ * by another way are the same files. Throws P001_POSITION_STOP where bytes that were counted are gone or changed.
  */
 export async function nextNote(
-  note: Note | null,
-  files: readonly FoundFile[],
-  settings: string,
-  inferred: Schema | null,
+  known: Note | null,
+  now: {
+    readonly set: string
+    readonly files: readonly FoundFile[]
+    readonly options: FileOptions
+    readonly inferred: Schema | null
+  },
 ): Promise<Note> {
-  if (note && note.settings !== settings) {
+  const settings = settingsOf(now.options, known)
+  if (known && known.settings !== settings) {
     throw new ConnectError('P001_POSITION_STOP', 'the files were read before with settings that count records in another way', {
-      hint: 'take back the change of path, format, csv, merge_by, unsorted or max_record, or give the flow another name to read all again',
+      hint: `take back the change of format, csv, merge_by, unsorted or max_record, ${OR_ANEW}`,
     })
   }
-  const ends = new Map<string, Stretch>()
-  for (const stretch of (note?.generations ?? []).flat()) ends.set(stretch.id, stretch)
-  const byId = new Map(files.map(f => [f.id, f]))
-  for (const stretch of ends.values()) await check(stretch, byId.get(stretch.id))
+  const before = known ? await found(known.generations, now.files) : []
+  const ends = lastStretches(before)
   const generation: Stretch[] = []
-  for (const file of files) {
+  for (const file of now.files) {
     const from = ends.get(file.id)?.to ?? 0
     if (file.size <= from) continue
     generation.push({ id: file.id, from, to: file.size, fingerprint: await fingerprint(file.path, file.size) })
   }
-  if (note && generation.length === 0) return note
-  return { version: 1, settings, inferred: note?.inferred ?? inferred, generations: [...(note?.generations ?? []), generation] }
+  if (known && known.set === now.set && known.generations === before && generation.length === 0) return known
+  const generations = known && generation.length === 0 ? before : [...before, generation]
+  return { version: 1, set: now.set, settings, inferred: known?.inferred ?? now.inferred, generations }
 }
 
-async function check(stretch: Stretch, file: FoundFile | undefined): Promise<void> {
-  const name = file?.path ?? stretch.id.slice(stretch.id.indexOf(':') + 1)
-  const stop = (what: string): ConnectError =>
-    new ConnectError('P001_POSITION_STOP', `${name} ${what} since it was read`, {
-      hint: 'bring back the file as it was, or give the flow another name to read all again',
-    })
-  if (!file) throw stop('has gone')
-  if (file.size < stretch.to) throw stop('became shorter')
-  if (isCompressed(file.path) && file.size !== stretch.to) throw stop('grew, which a compressed file must not,')
-  if ((await fingerprint(file.path, stretch.to)) !== stretch.fingerprint) throw stop('has changed')
+const lastStretches = (generations: readonly Generation[]): ReadonlyMap<string, Stretch> =>
+  new Map(generations.flat().map(stretch => [stretch.id, stretch]))
+
+/**
+ * The generations with the ids under which their files are found now; the same object if none changed. What `data/*.csv` finds as
+ * `a.csv`, `**` finds as `data/a.csv`: one place ends with the other, and the bytes that were read are the same.
+ */
+async function found(generations: readonly Generation[], files: readonly FoundFile[]): Promise<readonly Generation[]> {
+  const byId = new Map(files.map(f => [f.id, f]))
+  const taken = new Set<string>()
+  const others: { readonly stretch: Stretch; readonly because: ConnectError }[] = []
+  for (const stretch of lastStretches(generations).values()) {
+    const file = byId.get(stretch.id)
+    const what = file ? await difference(stretch, file) : 'is not there any more'
+    if (what === null) taken.add(stretch.id)
+    else others.push({ stretch, because: stopped(file?.path ?? placeOf(stretch.id), what) })
+  }
+  const renamed = new Map<string, string>()
+  for (const { stretch, because } of others) {
+    const same: FoundFile[] = []
+    for (const f of files) {
+      if (!taken.has(f.id) && mayBe(f, stretch) && (await difference(stretch, f)) === null) same.push(f)
+    }
+    if (same.length === 0) throw because
+    if (same.length > 1) throw stopped(placeOf(stretch.id), 'is there several times')
+    taken.add(same[0].id)
+    renamed.set(stretch.id, same[0].id)
+  }
+  if (renamed.size === 0) return generations
+  return generations.map(g => g.map(s => ({ ...s, id: renamed.get(s.id) ?? s.id })))
+}
+
+/** Without the number of its path. */
+const placeOf = (id: string): string => id.slice(id.indexOf(':') + 1)
+
+function mayBe(file: FoundFile, stretch: Stretch): boolean {
+  const [now, before] = [`/${placeOf(file.id)}`, `/${placeOf(stretch.id)}`]
+  return now.endsWith(before) || before.endsWith(now)
+}
+
+const stopped = (name: string, what: string): ConnectError =>
+  new ConnectError('P001_POSITION_STOP', `${name} was read before and ${what}`, {
+    hint: `bring back the file, or the path that leads to it, as it was, ${OR_ANEW}`,
+  })
+
+/** What speaks against `stretch` having been read from `file`; null: nothing. */
+async function difference(stretch: Stretch, file: FoundFile): Promise<string | null> {
+  if (file.size < stretch.to) return 'has become shorter'
+  if (isCompressed(file.path) && file.size !== stretch.to) return 'has grown, which a compressed file must not'
+  return (await fingerprint(file.path, stretch.to)) === stretch.fingerprint ? null : 'has changed'
 }
 
 async function fingerprint(path: string, size: number): Promise<string> {
@@ -91,11 +140,18 @@ async function fingerprint(path: string, size: number): Promise<string> {
   return hash.digest('hex').slice(0, 32)
 }
 
-/** What decides where records begin and in which order they are counted. Types and names of columns do not. */
-export function settingsOf(options: FileOptions): string {
+/**
+ * What decides where records begin and in which order they are counted. Types and names of columns do not, nor does `path`: the order
+ * of what was read stands in the generations. Notes of before that was so hold the number of paths, which is one in all others.
+ */
+function settingsOf(options: FileOptions, known: Note | null): string {
   const { format, csv, merge_by, unsorted, max_record, path, timezone, epoch } = options
   const { null_values, ...cut } = csv
   const order = merge_by === undefined ? null : { merge_by, unsorted, timezone, epoch }
-  const decisive = { format: format ?? null, cut, order, max_record, paths: path.length }
-  return createHash('sha256').update(JSON.stringify(decisive)).digest('hex').slice(0, 32)
+  const digest = (paths: number): string => {
+    const decisive = { format: format ?? null, cut, order, max_record, paths }
+    return createHash('sha256').update(JSON.stringify(decisive)).digest('hex').slice(0, 32)
+  }
+  const former = digest(path.length)
+  return known?.settings === former ? former : digest(1)
 }

@@ -34,7 +34,7 @@ export const fileOptions = z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,200}$/, 'expected letters, digits, ".", "_" or "-", at most 200')
       .optional()
-      .describe('Name of the set in positions and provenance. Default: the end of the path.'),
+      .describe('Name of the set in positions and provenance. Default: the end of the path when it was first read.'),
     format: z
       .enum(['csv', 'ndjson'])
       .optional()
@@ -84,7 +84,7 @@ export const fileOptions = z
 
 export type FileOptions = z.output<typeof fileOptions>
 
-/** Name of the set as a topic: the option, or the last two parts of each path, so that moving the data moves no position. */
+/** Name of a set that is new, as a topic: the option, or the last two parts of each path, so that moving the data moves no position. */
 export function setName(options: Pick<FileOptions, 'name' | 'path'>): string {
   if (options.name !== undefined) return options.name
   const text = options.path.map(p => p.split('/').filter(Boolean).slice(-2).join('-')).join('-')

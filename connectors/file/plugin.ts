@@ -12,7 +12,8 @@ export const fileConnector = defineSource({
     'Reads files to their end, as one partition whose offsets count the records. Without `merge_by` the files come one after the other, by ' +
     'name; with it their records are put into one order by the value of a column, which windows need where files cover the same time: ' +
     'after the first file the rows of the others would be late. What was appended since the last run, and new files, are ' +
-    'read on the next run, after all that was read before. Blank lines are no records. A file that was changed, shortened or removed after it ' +
+    'read on the next run, after all that was read before. What was read belongs to the files: a `path` written in another way, or a wider ' +
+    'one, goes on where the flow was. Blank lines are no records. A file that was changed, shortened or removed after it ' +
     'was read stops the flow, because its records would be counted anew; a compressed file must not grow.',
   config: fileOptions,
   connection: null,

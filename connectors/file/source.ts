@@ -7,7 +7,7 @@ import type { Field, Schema } from '../../runtime/schema'
 import type { TextRules } from './cells'
 import { discover } from './discover'
 import { inferFields } from './infer'
-import { type Generation, type Note, nextNote, settingsOf } from './note'
+import { type Generation, type Note, nextNote } from './note'
 import { type FileOptions, setName } from './options'
 import { type KeyOf, keyReader } from './order'
 import { Reading } from './reading'
@@ -21,6 +21,7 @@ const CHUNK_BYTES = 4 * 1024 * 1024
 /** What `open` found out. */
 interface Opened {
   readonly schema: Schema
+  readonly partition: TopicPartition
   /** How many of its fields stand in the files. */
   readonly own: number
   readonly mergeBy: Field | null
@@ -34,7 +35,6 @@ interface Opened {
 export class FileInput implements LocalInput {
   readonly #options: FileOptions
   readonly #baseDir: string
-  readonly #partition: TopicPartition
   readonly #rules: TextRules
   #opened: Opened | null = null
   /** Null once the note is there. It is written before the first record leaves, but not before `begin` accepted the position. */
@@ -45,7 +45,6 @@ export class FileInput implements LocalInput {
   constructor(options: FileOptions, baseDir: string) {
     this.#options = options
     this.#baseDir = baseDir
-    this.#partition = { topic: setName(options), partition: 0 }
     this.#rules = { local: toUtc(options.timezone), epoch: options.epoch }
   }
 
@@ -66,22 +65,25 @@ export class FileInput implements LocalInput {
         hint: 'declare it as a timestamp in schema:',
       })
     }
-    const note = await nextNote(known, files, settingsOf(options), options.schema ? null : { fields })
+    const set = known ? setBefore(known, positions, options) : setName(options)
+    const note = await nextNote(known, { set, files, options, inferred: options.schema ? null : { fields } })
+    const partition = { topic: set, partition: 0 }
     this.#writeNote = note === known ? null : () => positions.writeNote(note)
     this.#opened = {
       schema,
+      partition,
       own: fields.length,
       mergeBy: columnNamed({ fields }, 'merge_by', options.merge_by),
       shapes,
       generations: note.generations,
       isKnown: known !== null,
     }
-    return { schema, partitions: [this.#partition] }
+    return { schema, partitions: [partition] }
   }
 
   begin(next: ReadonlyMap<string, number>): void {
-    const { schema, own, mergeBy, isKnown } = this.#require()
-    const from = next.get(partitionKey(this.#partition)) ?? 0
+    const { schema, partition, own, mergeBy, isKnown } = this.#require()
+    const from = next.get(partitionKey(partition)) ?? 0
     if (from > 0 && !isKnown && this.#writeNote) {
       throw new ConnectError(
         'P001_POSITION_STOP',
@@ -91,7 +93,7 @@ export class FileInput implements LocalInput {
         },
       )
     }
-    const rows = new RowBuilder({ schema, own, rules: this.#rules, options: this.#options, partition: this.#partition })
+    const rows = new RowBuilder({ schema, own, rules: this.#rules, options: this.#options, partition })
     const keyOf = mergeBy ? keyReader(mergeBy, this.#rules) : null
     this.#begun = { from, reading: this.#newReading(keyOf), rows }
   }
@@ -128,7 +130,7 @@ export class FileInput implements LocalInput {
         await reading.close()
       }
     }
-    return new Map([[partitionKey(this.#partition), this.#records]])
+    return new Map([[partitionKey(this.#require().partition), this.#records]])
   }
 
   async close(): Promise<void> {
@@ -145,6 +147,25 @@ export class FileInput implements LocalInput {
     if (!this.#opened) throw new ConnectError('R001_INTERNAL', 'the source is not open')
     return this.#opened
   }
+}
+
+/** The name under which positions of these files stand, however `path` is written now. Throws P001_POSITION_STOP for another `name`. */
+function setBefore(known: Note, positions: PositionStore, options: FileOptions): string {
+  const set = known.set ?? positionedSet(positions) ?? setName(options)
+  if (options.name === undefined || options.name === set) return set
+  throw new ConnectError(
+    'P001_POSITION_STOP',
+    `the files were read before as the set "${set}", now its name is "${options.name}"`,
+    {
+      hint: `set name: ${set}, or give the flow another name, and its sink another table or topic, to read all again`,
+    },
+  )
+}
+
+/** The one that was read furthest, for notes that do not hold the name. All count the records of the same note. */
+function positionedSet(positions: PositionStore): string | null {
+  const [furthest] = [...positions.read(positions.keys())].sort(([, a], [, b]) => b.offset - a.offset)
+  return furthest ? furthest[0].replace(/\|0$/, '') : null
 }
 
 function columnNamed(schema: Schema, option: string, name: string | undefined): Field | null {

@@ -86,8 +86,10 @@ flows:
     },
     async scores() {
       const records = await bench.records(out)
-      const said = (await Promise.all(records.map(bench.decode))) as readonly object[]
-      return said.map(s => JSON.stringify({ ...s, pipeline: '' }, (_, x) => (typeof x === 'number' ? bits(x) : x))).sort()
+      const said = (await Promise.all(records.map(bench.decode))) as readonly { readonly id: string }[]
+      // each run has a pipeline and a topic of its own
+      const same = ({ id, ...rest }: (typeof said)[number]) => ({ ...rest, pipeline: '', id: id.replace(`|${name}|`, '|') })
+      return said.map(s => JSON.stringify(same(s), (_, x) => (typeof x === 'number' ? bits(x) : x))).sort()
     },
   }
 }

@@ -1,7 +1,8 @@
+import type { KafkaConnection } from '../connectors/kafka/connection'
 import type { RawRecord } from '../runtime/batch'
 import { systemClock } from '../runtime/clock'
 import { recordsStage } from '../runtime/decode'
-import { ConnectError } from '../runtime/errors'
+import type { ConnectError } from '../runtime/errors'
 import { silent } from '../runtime/events'
 import type { FormatSpec, RawSourceOptions } from '../runtime/fields'
 import { LaneBuffer } from '../runtime/lane_buffer'
@@ -12,6 +13,7 @@ import { rowJson } from '../runtime/row_json'
 import type { Schema } from '../runtime/schema'
 import type { PipelineSpec } from '../runtime/spec'
 import { takeBatch } from '../runtime/take'
+import { missingTopic } from './missing_topic'
 import type { OpenPipeline } from './session'
 
 export interface TopicReading {
@@ -68,9 +70,13 @@ export async function followTopic(
       part,
     })
   const formats = { value: make(value, 'value'), key: make(raw.key, 'key') }
-  const source = registry.get('source', 'kafka').create({ ...config, ...raw }, context(connection, 'tail'))
+  const sourceContext = context(connection, 'tail')
+  const source = registry.get('source', 'kafka').create({ ...config, ...raw }, sourceContext)
   try {
-    await source.open(open.signal).catch(withoutWaiting)
+    await source.open(open.signal).catch(async (error: unknown) => {
+      const client = { ...sourceContext, connection: sourceContext.connection as KafkaConnection }
+      throw await missingTopic(error, topic, client, open.signal)
+    })
     const session = await source.session(open.signal)
     let behind = session.lanes.length
     const laneCaughtUp = (): void => {
@@ -85,13 +91,6 @@ export async function followTopic(
   } finally {
     await Promise.allSettled([source.close(), formats.value.close(), formats.key.close()])
   }
-}
-
-/** A run waits for its topics and its hint says so; this reading does not. */
-function withoutWaiting(error: unknown): never {
-  if (!(error instanceof ConnectError) || error.code !== 'K005_UNKNOWN_TOPIC') throw error
-  const { code, message, stage, retriable } = error
-  throw new ConnectError(code, message, { stage, retriable, cause: error })
 }
 
 async function readLane(

@@ -51,6 +51,20 @@ export function didYouMean(word: string, known: readonly string[]): string | nul
   return best
 }
 
+/** Known words, those most like a word first: what contains it or is contained in it, then by the letters that differ. */
+export function byLikeness(word: string, known: readonly string[]): readonly string[] {
+  const small = word.toLowerCase()
+  const unlike = (candidate: string): number => {
+    const other = candidate.toLowerCase()
+    return typingDistance(small, other) - (other.includes(small) || small.includes(other) ? UNLIKE : 0)
+  }
+  const judged = known.map(candidate => [unlike(candidate), candidate] as const)
+  return judged.sort(([a, one], [b, other]) => a - b || (one < other ? -1 : 1)).map(([, candidate]) => candidate)
+}
+
+/** More than the letters of any name. */
+const UNLIKE = 1_000
+
 /** Letters to insert, delete or replace; two neighbours in the wrong order are one slip (`tabel`, `strat`). */
 function typingDistance(a: string, b: string): number {
   let first = 0

@@ -50,11 +50,17 @@ test.each(['avro', 'json'])('%s: found, written, valid, run', async value => {
   await bench.command(`DROP DATABASE ${database}`)
 })
 
-test('a topic that is not there', async () => {
+test('a topic that is not there, and those that are', async () => {
+  const near = bench.unique('avroo')
+  expect((await init(near, '--out', 'nowhere.yaml')).stderr).toContain(
+    `did you mean ${bench.unique('avro')}? the topics are ${bench.unique('avro')}, `,
+  )
   const outcome = await init('nowhere', '--out', 'nowhere.yaml')
   expect([outcome.code, outcome.stderr]).toEqual([1, expect.stringContaining('K005_UNKNOWN_TOPIC')])
   // only a run waits
   expect(outcome.stderr).not.toMatch(/waits|embedded/)
+  expect(outcome.stderr).toMatch(/^ {2}the topics are .*\bavro-/m)
+  expect(outcome.stderr).not.toMatch(/__|_schemas/)
 })
 
 test('the topic is read where the written file will read it', async () => {

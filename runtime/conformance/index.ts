@@ -13,7 +13,8 @@ export type { ConformanceTest } from './test'
 
 /** What a source or sink is tried with where its `conformance.config` alone is not enough (files, a running service). */
 export interface ConformanceFixture {
-  readonly source?: SourceFixture
+  /** Called once for each test, so that each can begin without a position. */
+  readonly source?: () => Promise<SourceFixture> | SourceFixture
   /** Called once for each test, so that each can have an empty target. */
   readonly sink?: () => Promise<SinkFixture> | SinkFixture
 }

@@ -6,24 +6,33 @@ import { type Schema, schemaText } from '../schema'
 import { CALL_MS, type ContextOptions, contextIn, failure, withDataDir, within } from './context'
 import { check, checkEqual, named, type Test } from './test'
 
-/** What a source is tried with. It must be bounded and hold at least one record, better some thousands. */
+/**
+ * What a source is tried with. It must hold at least one record, better some thousands, and where it is not bounded nothing may be
+ * added while a test runs. Each test takes a fixture of its own, so that each can begin without a position.
+ */
 export interface SourceFixture extends ContextOptions {
   /** YAML form; absent: `conformance.config` of the declaration. */
   readonly config?: unknown
 }
 
-/** The tests of a source's contract (see `Source` and `LaneReader`). */
-export function sourceTests(declaration: SourceDeclaration, fixture: SourceFixture = {}): readonly Test[] {
-  const config = (): unknown => declaration.config.parse(fixture.config ?? declaration.conformance.config)
-  const create = (dataDir: string): Source => declaration.create(config(), contextIn(dataDir, fixture))
-  const trial = (test: (dataDir: string) => Promise<void>) => (): Promise<void> => withDataDir(test)
-  const reading = (dataDir: string, from?: ReadonlyMap<string, number>): Promise<Reading> => readAll(create(dataDir), from)
+/** The tests of a source's contract (see `Source` and `LaneReader`). `begin` is called once for each test. */
+export function sourceTests(
+  declaration: SourceDeclaration,
+  begin: () => Promise<SourceFixture> | SourceFixture = () => ({}),
+): readonly Test[] {
+  const trial = (test: (t: Trial) => Promise<void>) => (): Promise<void> =>
+    withDataDir(async dataDir => {
+      const fixture = await begin()
+      const config = declaration.config.parse(fixture.config ?? declaration.conformance.config)
+      await test({
+        create: () => declaration.create(config, contextIn(dataDir, fixture)),
+        bounded: declaration.bounded(config),
+      })
+    })
 
   return named('source', {
-    'it is bounded with the config of the suite': async () => check(declaration.bounded(config()), 'bounded() is false'),
-
-    'chunks follow one another without gaps': trial(async dataDir => {
-      const { chunks, schema } = await reading(dataDir)
+    'chunks follow one another without gaps': trial(async t => {
+      const { chunks, schema } = await readAll(t)
       checkChunks(chunks)
       for (const chunk of chunks) checkBlock(chunk, schema)
       check(
@@ -32,35 +41,34 @@ export function sourceTests(declaration: SourceDeclaration, fixture: SourceFixtu
       )
     }),
 
-    'poll gives null at the end, and again': trial(async dataDir => {
-      const source = create(dataDir)
-      await using(source, async lanes => {
+    'at the end poll gives null, and again; where the source is not bounded it waits': trial(async ({ create, bounded }) => {
+      await using(create(), async lanes => {
         for (const lane of lanes) {
-          await drain(lane, await starts(lane))
-          checkEqual(await poll(lane), null, 'the poll after the last one')
+          await drain(lane, await starts(lane), bounded)
+          if (bounded) checkEqual(await poll(lane), null, 'the poll after the last one')
+          else await waits(lane)
         }
       })
     }),
 
-    'ends are where reading ends': trial(async dataDir => {
-      const source = create(dataDir)
-      await using(source, async lanes => {
+    'ends are where reading ends': trial(async ({ create, bounded }) => {
+      await using(create(), async lanes => {
         for (const lane of lanes) {
           const start = await starts(lane)
           const before = await within(CALL_MS, 'ends', lane.ends(never))
           const reached = new Map(start)
-          for (const chunk of await drain(lane, start)) reached.set(partitionKey(chunk), chunk.next)
+          for (const chunk of await drain(lane, start, bounded)) reached.set(partitionKey(chunk), chunk.next)
           checkEqual(sorted(before), sorted(reached), 'ends() before reading')
           checkEqual(sorted(await lane.ends(never)), sorted(reached), 'ends() after reading')
         }
       })
     }),
 
-    'reading again from any offset gives the same records': trial(async dataDir => {
-      const all = await reading(dataDir)
+    'reading again from any offset gives the same records': trial(async t => {
+      const all = await readAll(t)
       const texts = rowTexts(all)
       for (const from of offsetsToTry(all.chunks)) {
-        const again = await reading(dataDir, from)
+        const again = await readAll(t, from)
         const expected = texts.filter(t => t.offset >= (from.get(t.key) ?? 0))
         checkEqual(rowTexts(again), expected, `records from ${[...from].map(([k, v]) => `${k}:${v}`).join(' ')} on`)
         check(
@@ -70,9 +78,9 @@ export function sourceTests(declaration: SourceDeclaration, fixture: SourceFixtu
       }
     }),
 
-    'a position is there for the next instance': trial(async dataDir => {
+    'a position is there for the next instance': trial(async ({ create }) => {
       const stored = new Map<string, string>()
-      await using(create(dataDir), async lanes => {
+      await using(create(), async lanes => {
         for (const lane of lanes) {
           for (const at of (await lane.committed(never)).values())
             checkEqual(at, { offset: -1, metadata: null }, 'a position before the first')
@@ -83,7 +91,7 @@ export function sourceTests(declaration: SourceDeclaration, fixture: SourceFixtu
           for (const p of positions) stored.set(partitionKey(p), `${p.offset} ${p.metadata}`)
         }
       })
-      await using(create(dataDir), async lanes => {
+      await using(create(), async lanes => {
         for (const lane of lanes) {
           const found = await lane.committed(never)
           checkEqual([...found.keys()].sort(), lane.partitions.map(partitionKey).sort(), 'partitions of committed()')
@@ -92,8 +100,8 @@ export function sourceTests(declaration: SourceDeclaration, fixture: SourceFixtu
       })
     }),
 
-    'a paused partition delivers nothing until it is resumed': trial(async dataDir => {
-      await using(create(dataDir), async lanes => {
+    'a paused partition delivers nothing until it is resumed': trial(async ({ create }) => {
+      await using(create(), async lanes => {
         for (const lane of lanes) {
           lane.begin(await starts(lane))
           lane.pause(lane.partitions)
@@ -107,25 +115,18 @@ export function sourceTests(declaration: SourceDeclaration, fixture: SourceFixtu
       })
     }),
 
-    'poll ends with its signal': trial(async dataDir => {
-      await using(create(dataDir), async lanes => {
+    'poll ends with its signal': trial(async ({ create }) => {
+      await using(create(), async lanes => {
         for (const lane of lanes) {
           lane.begin(await starts(lane))
           lane.pause(lane.partitions)
-          const stop = new AbortController()
-          const reason = new ConnectError('R003_ABORTED', 'enough')
-          const waiting = failure(() => lane.poll(stop.signal), 'a poll whose signal aborts')
-          stop.abort(reason)
-          check(
-            (await within(CALL_MS, 'poll after abort', waiting)) === reason,
-            'poll did not reject with the reason of its signal',
-          )
+          await waits(lane)
         }
       })
     }),
 
-    'commit is refused once the session is over': trial(async dataDir => {
-      const source = create(dataDir)
+    'commit is refused once the session is over': trial(async ({ create }) => {
+      const source = create()
       let lanes: readonly LaneReader[] = []
       await using(source, async open => {
         lanes = open
@@ -136,16 +137,22 @@ export function sourceTests(declaration: SourceDeclaration, fixture: SourceFixtu
       }
     }),
 
-    'close may come twice, and without open': trial(async dataDir => {
-      const source = create(dataDir)
+    'close may come twice, and without open': trial(async ({ create }) => {
+      const source = create()
       await within(CALL_MS, 'close', source.close())
       await within(CALL_MS, 'close', source.close())
-      const opened = create(dataDir)
+      const opened = create()
       await opened.open(never)
       await within(CALL_MS, 'close', opened.close())
       await within(CALL_MS, 'close', opened.close())
     }),
   })
+}
+
+interface Trial {
+  /** The same source each time, as a worker that starts again creates it. */
+  readonly create: () => Source
+  readonly bounded: boolean
 }
 
 interface Reading {
@@ -170,12 +177,16 @@ async function using(
   }
 }
 
-async function readAll(source: Source, from: ReadonlyMap<string, number> | undefined): Promise<Reading> {
+async function readAll({ create, bounded }: Trial, from?: ReadonlyMap<string, number>): Promise<Reading> {
   const chunks: Chunk[] = []
   let schema: Schema | null = null
-  await using(source, async (lanes, opened) => {
+  await using(create(), async (lanes, opened) => {
     schema = opened
-    for (const lane of lanes) chunks.push(...(await drain(lane, from ?? (await starts(lane)))))
+    for (const lane of lanes) {
+      // a partition without records is in no reading
+      const start = new Map([...(await starts(lane)), ...(from ?? [])])
+      chunks.push(...(await drain(lane, start, bounded)))
+    }
   })
   return { schema, chunks }
 }
@@ -185,15 +196,38 @@ const starts = (lane: LaneReader): Promise<ReadonlyMap<string, number>> =>
 
 const poll = (lane: LaneReader): Promise<readonly Chunk[] | null> => within(CALL_MS, 'poll', lane.poll(never))
 
-async function drain(lane: LaneReader, from: ReadonlyMap<string, number>): Promise<readonly Chunk[]> {
+/** A poll that has nothing to give rejects with the reason of its signal. */
+async function waits(lane: LaneReader): Promise<void> {
+  const stop = new AbortController()
+  const reason = new ConnectError('R003_ABORTED', 'enough')
+  const waiting = failure(() => lane.poll(stop.signal), 'a poll whose signal aborts')
+  stop.abort(reason)
+  const ended = await within(CALL_MS, 'poll after abort', waiting)
+  check(ended === reason, 'poll did not reject with the reason of its signal')
+}
+
+/** Reads to the end: until poll says so, or, where it never does, up to what `ends` says. */
+async function drain(lane: LaneReader, from: ReadonlyMap<string, number>, bounded: boolean): Promise<readonly Chunk[]> {
+  const left = new Map(bounded ? [] : await within(CALL_MS, 'ends', lane.ends(never)))
+  const reached = (key: string, next: number): void => {
+    if (next >= (left.get(key) ?? 0)) left.delete(key)
+  }
+  for (const [key, next] of from) reached(key, next)
   lane.begin(from)
   const chunks: Chunk[] = []
-  for (;;) {
+  while (bounded || left.size > 0) {
     const got = await poll(lane)
-    if (got === null) return chunks
-    for (const chunk of got) check(chunk.next > chunk.from, `an empty chunk at ${chunk.from}`)
+    if (got === null) {
+      check(bounded, 'poll gave null, though the source is not bounded')
+      return chunks
+    }
+    for (const chunk of got) {
+      check(chunk.next > chunk.from, `an empty chunk at ${chunk.from}`)
+      reached(partitionKey(chunk), chunk.next)
+    }
     chunks.push(...got)
   }
+  return chunks
 }
 
 function checkChunks(chunks: readonly Chunk[]): void {

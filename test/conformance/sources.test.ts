@@ -50,7 +50,7 @@ const fixtures: readonly { readonly title: string; readonly of: SourceDeclaratio
 ]
 
 for (const { title, of, fixture } of fixtures) {
-  describe(title, () => conforms(of, fixture ? { source: fixture } : {}))
+  describe(title, () => conforms(of, fixture ? { source: () => fixture } : {}))
 }
 
 for (const d of connectors) {

@@ -10,35 +10,46 @@ const number = z.number().nullable()
 const moment = z.string().transform(text => Date.parse(text))
 
 /** A record of an anomalies topic as `rowJson` writes it; see `transforms/score/anomaly.ts`. */
-const record = z
-  .object({
-    id: z.string(),
-    pipeline: z.string(),
-    flow: z.string(),
-    view: z.string(),
-    detector: z.string(),
-    key: z.record(z.string(), z.string().nullable()),
-    window_start: moment,
-    window_end: moment,
-    features: z.record(
-      z.string(),
-      z.object({ value: number, expected: number, lower: number, upper: number, contribution: number }),
-    ),
-    score: z.number(),
-    severity: z.enum(['none', 'warning', 'critical']),
-    status: z.enum(['raised', 'revised', 'retracted', 'suppressed', 'normal']),
-    rev: z.number(),
-    detected_at: moment,
-  })
-  .transform(a => ({ ...a, what: whatOf(a), feature: strangest(a.features)?.[0] ?? null }))
+const record = z.object({
+  id: z.string(),
+  pipeline: z.string(),
+  flow: z.string(),
+  view: z.string(),
+  detector: z.string(),
+  key: z.record(z.string(), z.string().nullable()),
+  window_start: moment,
+  window_end: moment,
+  features: z.record(
+    z.string(),
+    z.object({ value: number, expected: number, lower: number, upper: number, contribution: number }),
+  ),
+  score: z.number(),
+  severity: z.enum(['none', 'warning', 'critical']),
+  status: z.enum(['raised', 'revised', 'retracted', 'suppressed', 'normal']),
+  rev: z.number(),
+  detected_at: moment,
+})
 
-/** Moments are milliseconds since 1970; `what` says in words what was seen, `feature` names the column that it is about. */
-export type AnomalyRow = z.output<typeof record>
+/**
+ * Moments are milliseconds since 1970; `what` says in words what was seen, `feature` names the column that it is about, `rule` is
+ * the expression of the detector where that is a rule of this worker.
+ */
+export type AnomalyRow = z.output<typeof record> & {
+  readonly rule: string | null
+  readonly what: string
+  readonly feature: string | null
+}
+
+/** The expression of a detector that is a rule, by pipeline, flow and detector; null: it is none, or not known. */
+export type RuleOf = (anomaly: { readonly pipeline: string; readonly flow: string; readonly detector: string }) => string | null
 
 /** The record, or null for one that is no anomaly record. */
-export function anomalyOf(json: string): AnomalyRow | null {
+export function anomalyOf(json: string, ruleOf: RuleOf = () => null): AnomalyRow | null {
   const parsed = record.safeParse(JSON.parse(json))
-  return parsed.success ? parsed.data : null
+  if (!parsed.success) return null
+  const rule = ruleOf(parsed.data)
+  const told = { ...parsed.data, rule }
+  return { ...told, what: whatOf(told), feature: strangest(told.features)?.[0] ?? null }
 }
 
 /** True for a verdict that says: something is wrong there. */

@@ -1,11 +1,12 @@
 import { systemClock } from '../../runtime/clock'
 import { asConnectError } from '../../runtime/errors'
+import type { DetectorSpec } from '../../runtime/fields'
 import type { Registry } from '../../runtime/registry'
 import { expectListeners } from '../../runtime/retry'
 import type { FlowSpec, PipelineSpec } from '../../runtime/spec'
 import { contextsOf } from '../session'
 import { followTopic } from '../topic_reader'
-import { AnomalyList, anomalyOf } from './anomalies'
+import { AnomalyList, anomalyOf, type RuleOf } from './anomalies'
 
 /** Offsets that are read back: more than the rows kept, because revisions and transaction markers take some. */
 const BACK = 4_000
@@ -91,12 +92,13 @@ export class AnomalyFeed {
     const { registry, dataDir, scrub } = this.#options
     const { signal } = this.#stop
     const { pipeline, connection, topic, back } = at
+    const ruleOf = rulesOf(pipeline)
     const open = { pipeline, registry, signal, context: contextsOf(pipeline, dataDir) }
     while (!signal.aborted) {
       try {
         const caughtUp = (): void => this.#is(at, { state: 'live', error: null })
         await followTopic(open, { connection, topic, from: back, value: null, bounded: false, caughtUp }, async json => {
-          const row = anomalyOf(json)
+          const row = anomalyOf(json, ruleOf)
           if (row) this.list.add(row)
           return !signal.aborted
         })
@@ -122,6 +124,22 @@ function topicsOf(pipeline: PipelineSpec): readonly AnomalyTopic[] {
     topics.set(id, { ...found, flows: [...flows, ...found.flows], back: Math.max(back, found.back) })
   }
   return [...topics.values()]
+}
+
+/** The rules of a pipeline as they are now: a record names its detector only. */
+export function rulesOf({ name, flows }: Pick<PipelineSpec, 'name' | 'flows'>): RuleOf {
+  const rules = new Map<string, string>()
+  for (const flow of flows)
+    for (const { type, config } of flow.transforms) {
+      if (type !== 'score') continue
+      const { detectors } = config as { readonly detectors: Readonly<Record<string, DetectorSpec>> }
+      for (const [detector, spec] of Object.entries(detectors)) {
+        if (spec.type !== 'threshold') continue
+        const { if: condition, score } = spec.config as { readonly if?: string; readonly score?: string }
+        rules.set(JSON.stringify([flow.name, detector]), condition ?? `score ${score}`)
+      }
+    }
+  return a => (a.pipeline === name ? (rules.get(JSON.stringify([a.flow, a.detector])) ?? null) : null)
 }
 
 function anomalyTopic(pipeline: PipelineSpec, { name, transforms, sink }: FlowSpec): readonly AnomalyTopic[] {

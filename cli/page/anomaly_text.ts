@@ -18,22 +18,33 @@ export function strangest(features: Features): readonly [name: string, feature: 
   return all.find(([, f]) => isOutside(f)) ?? all[0] ?? null
 }
 
+/** A verdict as far as words are made of it. `rule`: the expression of a rule, null where the detector is none or it is not known. */
+export interface Told {
+  readonly detector: string
+  readonly features: Features
+  readonly score: number
+  readonly rule: string | null
+}
+
+/** What was seen, and what was expected instead; without a tense, for a list whose windows may be over. */
+export const whatOf = (told: Told): string => words(told, '', '')
+
 /**
- * What was seen, and what was expected instead. `was`: when that was, in milliseconds since 1970, where it is no longer so; it stands
- * in the text as ISO 8601, for the page to tell it in the reader's time.
+ * The same as a sentence. `was`: when that was, in milliseconds since 1970, where it is no longer so; it stands in the text as
+ * ISO 8601, for the page to tell it in the reader's time.
  */
-export function whatOf(
-  { detector, features, score }: { detector: string; features: Features; score: number },
-  was: number | null = null,
-): string {
+export const sentenceOf = (told: Told, was: number | null): string =>
+  was === null ? words(told, ' is', '') : words(told, ' was', ` at ${new Date(was).toISOString()}`)
+
+function words({ detector, features, score, rule }: Told, verb: string, at: string): string {
   const found = strangest(features)
-  const at = was === null ? '' : ` at ${new Date(was).toISOString()}`
-  if (!found) return `rule ${detector}${at}`
+  const named = rule === null ? `rule ${detector}` : `rule ${detector}: ${rule}`
+  if (!found) return `${named}${at}`
   const [name, feature] = found
-  const seen = `${name} ${was === null ? 'is' : 'was'} ${feature.value === null ? 'missing' : short(feature.value)}${at}`
+  const seen = `${name}${verb} ${feature.value === null ? 'missing' : short(feature.value)}${at}`
   if (isOutside(feature)) return `${seen}, expected ${rangeOf(feature)}`
   // neither too high nor too low: a rule said so, or its course is what is new
-  if (feature.lower === null && feature.upper === null) return `${seen} (rule ${detector})`
+  if (feature.lower === null && feature.upper === null) return `${seen} (${named})`
   return `${seen} (usual is ${rangeOf(feature)}; ${detector}, score ${score.toFixed(1)})`
 }
 

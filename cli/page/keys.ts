@@ -2,6 +2,7 @@ import { identifier, integer, tableName } from '../../sql/quote'
 import { viewTables } from '../../sql/windows/compile'
 import { type AnomalyRow, stands } from './anomalies'
 import type { Key } from './series'
+import type { Finding } from './verdict'
 import type { ShownView, ViewStores } from './views'
 
 /** Keys of a view that are known at a time. */
@@ -48,9 +49,16 @@ export class KeyLists {
     this.#stores = stores
   }
 
-  async page(shown: ShownView, { search, offset, limit }: KeyQuestion, anomalies: readonly AnomalyRow[]): Promise<KeyPage> {
+  /** The keys of findings come first, in their order; then those that are strange in other windows, then all others. */
+  async page(
+    shown: ShownView,
+    { search, offset, limit }: KeyQuestion,
+    anomalies: readonly AnomalyRow[],
+    findings: readonly Finding[],
+  ): Promise<KeyPage> {
     const all = await this.#keys(shown)
     const strange = strangeness(shown, anomalies)
+    const places = placesOf(shown, findings)
     const ids = new Map(all.map(key => [JSON.stringify(key), key]))
     // of more keys than are looked at, those that are strange are what the reader came for
     if (all.length >= MOST) for (const id of strange.keys()) ids.set(id, JSON.parse(id) as Key)
@@ -58,9 +66,10 @@ export class KeyLists {
     const listed = [...ids]
       .map(([id, key]) => ({ key, id }))
       .filter(({ key }) => wanted === '' || key.some(text => text.toLowerCase().includes(wanted)))
-      .map(({ key, id }) => ({ key, ...(strange.get(id) ?? NORMAL) }))
-    const order = (a: ListedKey, b: ListedKey): number => (b.last ?? 0) - (a.last ?? 0) || b.worst - a.worst
-    return { total: listed.length, more: all.length >= MOST, keys: listed.sort(order).slice(offset, offset + limit) }
+      .map(({ key, id }) => ({ place: places.get(id) ?? places.size, listed: { key, ...(strange.get(id) ?? NORMAL) } }))
+      .sort((a, b) => a.place - b.place || strangerFirst(a.listed, b.listed))
+      .map(k => k.listed)
+    return { total: listed.length, more: all.length >= MOST, keys: listed.slice(offset, offset + limit) }
   }
 
   /** Asked for once for all browsers, so that none of them ends it by going away. */
@@ -95,6 +104,20 @@ export class KeyLists {
   }
 }
 
+const strangerFirst = (a: ListedKey, b: ListedKey): number => (b.last ?? 0) - (a.last ?? 0) || b.worst - a.worst
+
+/** Places of a view's keys in the findings, by key as JSON. */
+export function placesOf({ pipeline, view }: ShownView, findings: readonly Finding[]): ReadonlyMap<string, number> {
+  const places = new Map<string, number>()
+  for (const { kind, pipeline: of, name, also, key } of findings) {
+    if (kind !== 'anomaly' || key === null || of !== pipeline.name || (name !== view.name && !also.includes(view.name))) continue
+    places.set(idOf(view, key), places.size)
+  }
+  return places
+}
+
+const idOf = (view: ShownView['view'], key: AnomalyRow['key']): string => JSON.stringify(view.keys.map(name => key[name] ?? ''))
+
 const NORMAL = { anomalies: 0, worst: 0, last: null } as const
 
 /** By key as JSON. */
@@ -105,7 +128,7 @@ function strangeness(
   const found = new Map<string, Omit<ListedKey, 'key'>>()
   for (const a of anomalies) {
     if (a.view !== view.name || a.pipeline !== pipeline.name || !stands(a)) continue
-    const id = JSON.stringify(view.keys.map(name => a.key[name] ?? ''))
+    const id = idOf(view, a.key)
     const known = found.get(id) ?? NORMAL
     found.set(id, {
       anomalies: known.anomalies + 1,

@@ -98,8 +98,8 @@ export function addPage(app: FastifyInstance, options: PageOptions): { close(): 
   app.get('/api/views/:name/keys', (request, reply) =>
     asked(reply, async () => {
       feed.start()
-      const { pipeline, search, offset, limit } = keyQuery.parse(request.query)
-      return keyLists.page(find(views, request, pipeline), { search, offset, limit }, feed.list.latest())
+      const { pipeline, ...question } = keyQuery.parse(request.query)
+      return keyLists.page(find(views, request, pipeline), question, feed.list.latest(), state().verdict.findings)
     }),
   )
 

@@ -1,7 +1,7 @@
 import type { FlowStatus, Status } from '../../runtime/status'
 import { type AnomalyRow, stands } from './anomalies'
 import type { FeedState } from './anomaly_feed'
-import { whatOf } from './anomaly_text'
+import { sentenceOf } from './anomaly_text'
 
 /** `unknown`: what would be wrong is still being read. */
 export type VerdictLevel = 'ok' | 'warning' | 'critical' | 'unknown'
@@ -32,7 +32,12 @@ export interface Verdict {
   readonly detail: string
   /** The worst first. */
   readonly findings: readonly Finding[]
+  /** What there is beyond the first TOLD findings, in words; empty: nothing. */
+  readonly rest: string
 }
+
+/** Findings that are told one by one. */
+export const TOLD = 4
 
 export interface Observed {
   readonly status: Status
@@ -87,19 +92,28 @@ export function verdictOf(observed: Observed): Verdict {
   ].sort((a, b) => rank(a) - rank(b))
   const [worst] = findings
   if (!worst) return quiet(observed)
-  const others = findings.filter(f => f.now && f !== worst).length
-  const earlier = findings.filter(f => !f.now && f !== worst).length
-  const parts = [
-    ...(others > 0 ? [`${others} more`] : []),
-    ...(earlier > 0 ? [`${earlier} ${others > 0 ? '' : 'more '}in the last ${LATELY_MS / 60_000} minutes`] : []),
-  ]
-  return {
-    level: worst.level,
-    headline: headlineOf(findings),
-    detail: worst.text + (parts.length > 0 ? `; and ${parts.join(', and ')}` : ''),
-    findings,
-  }
+  return { level: worst.level, headline: headlineOf(findings), detail: worst.text, findings, rest: moreOf(findings.slice(TOLD)) }
 }
+
+/** Findings that are not told one by one: how many of what, and whether they are over. Empty for none. */
+function moreOf(findings: readonly Finding[]): string {
+  const now = findings.filter(f => f.now)
+  const over = findings.length - now.length
+  const keys = now.every(f => f.kind === 'anomaly')
+  const parts = [
+    ...(now.length > 0
+      ? [
+          `${count(now.length)} more ${plural(now.length, keys ? 'key looks' : 'thing is', keys ? 'keys look' : 'things are')} wrong now`,
+        ]
+      : []),
+    ...(over > 0
+      ? [`${count(over)} more ${plural(over, 'key', 'keys')} looked wrong in the last ${LATELY_MS / 60_000} minutes, over now`]
+      : []),
+  ]
+  return parts.join('; ')
+}
+
+const plural = (n: number, one: string, many: string): string => (n === 1 ? one : many)
 
 const finding = (level: Finding['level'], kind: Finding['kind'], pipeline: string, name: string, text: string): Finding => ({
   level,
@@ -132,7 +146,7 @@ function headlineOf(findings: readonly Finding[]): string {
       const all = findings.filter(f => f.kind === 'anomaly' && f.now === worst.now)
       const names = [...new Set(all.map(f => keyText(f.key) || f.name))]
       const look = !worst.now ? 'looked' : names.length === 1 ? 'looks' : 'look'
-      return `${listed(names)} ${look} wrong`
+      return `${listed(names, 'keys')} ${look} wrong`
     }
     case 'feed':
       return 'Anomalies cannot be read'
@@ -189,7 +203,7 @@ function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
       .map(({ rows, now, latest }): Finding => {
         const level = now.some(a => a.severity === 'critical') ? 'critical' : 'warning'
         const also = [...new Set(rows.filter(stands).map(a => a.view))].filter(name => name !== latest.view)
-        const text = sentenceOf(latest, ageOf(latest, status) < slideOf(latest, status), also.length)
+        const text = findingText(latest, ageOf(latest, status) < slideOf(latest, status), also.length)
         const base = finding(level, 'anomaly', latest.pipeline, latest.view, text)
         return { ...base, key: latest.key, also, feature: latest.feature, now: now.length > 0 }
       })
@@ -211,9 +225,9 @@ function nowOf(a: AnomalyRow, status: Status): number {
   return viewOf(a, status)?.watermark_ms ?? flow?.watermark_ms ?? status.now
 }
 
-function sentenceOf(a: AnomalyRow, newest: boolean, others: number): string {
+function findingText(a: AnomalyRow, newest: boolean, others: number): string {
   const where = others === 0 ? '' : `, also in ${others} other view${others === 1 ? '' : 's'}`
-  return `${keyText(a.key) || 'all records'} in ${a.view}: ${newest ? a.what : whatOf(a, a.window_end)}${where}`
+  return `${keyText(a.key) || 'all records'} in ${a.view}: ${sentenceOf(a, newest ? null : a.window_end)}${where}`
 }
 
 function quiet({ status: { flows, views }, feeds }: Observed): Verdict {
@@ -229,8 +243,8 @@ function quiet({ status: { flows, views }, feeds }: Observed): Verdict {
   ]
   const detail = parts.join(' · ')
   return reading
-    ? { level: 'unknown', headline: 'Reading anomalies', detail, findings: [] }
-    : { level: 'ok', headline: 'All is well', detail, findings: [] }
+    ? { level: 'unknown', headline: 'Reading anomalies', detail, findings: [], rest: '' }
+    : { level: 'ok', headline: 'All is well', detail, findings: [], rest: '' }
 }
 
 const keyText = (key: Finding['key']): string =>
@@ -247,10 +261,10 @@ const SERVICES: Readonly<Record<string, string>> = {
 }
 const serviceName = (service: string): string => SERVICES[service] ?? service
 
-function listed(names: readonly string[]): string {
+function listed(names: readonly string[], noun = ''): string {
   if (names.length <= 3)
     return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`
-  return `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`
+  return `${names.slice(0, 2).join(', ')} and ${count(names.length - 2)} more${noun && ` ${noun}`}`
 }
 
 const count = (n: number): string => Math.round(n).toLocaleString('en-US')

@@ -202,6 +202,7 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
       expect(await until('all rows on the page', shown, n => n >= DEVICES * 360)).toBe(await writtenOf('ingest'))
       const [row] = await bench.sql(`SELECT count() AS n FROM {db}.${name}`)
       expect(await shown()).toBe(Number(row.n))
+      await page.waitForSelector('#flows tr[data-flow="ingest"] [data-cell="lag"]:has-text("caught up")')
       expect(await page.locator('#services li .state[data-level="ok"]').count()).toBeGreaterThanOrEqual(2)
     })
 
@@ -261,6 +262,34 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
       )
       const scores = await rows.locator('td.n').allTextContents()
       expect(scores.sort()).toEqual(raised.map(a => a.score.toFixed(1)).sort())
+    })
+
+    test('what was found stands in the list without a tense, and each view says of how many keys', async () => {
+      const what = await page
+        .locator('#anomalies tbody tr[data-id]', { hasText: 'd17' })
+        .first()
+        .locator('td')
+        .nth(1)
+        .textContent()
+      expect(what).toMatch(/^(mean|peak) [\d.]+, expected /)
+      expect(await page.textContent('#views .tabs .badge')).toMatch(/^\d+ keys?$/)
+    })
+
+    test('marks of an axis of counts are whole', async () => {
+      // what is written on the canvas of a chart that is drawn anew
+      await page.evaluate(`(() => {
+        globalThis.written = []
+        const { fillText } = CanvasRenderingContext2D.prototype
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+          globalThis.written.push(text)
+          return fillText.call(this, text, ...rest)
+        }
+      })()`)
+      await page.selectOption('#column', 'n')
+      const marks = async () => ((await page.evaluate('globalThis.written')) as string[]).filter(t => /^[\d.]+$/.test(t))
+      const written = await until('marks', marks, all => all.includes('2'))
+      expect(written.filter(t => t.includes('.'))).toEqual([])
+      await page.selectOption('#column', 'mean')
     })
 
     test('the histogram is as wide as its place', async () => {

@@ -25,7 +25,7 @@ function times(_, marks, _axis, _space, apart) {
 
 /** Six characters at most, so that none is cut off; the steps between marks are round. */
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 })
-const short = (_, marks) => marks.map(v => (Math.abs(v) < 10_000 ? String(v) : compact.format(v)))
+const short = (_, marks) => marks.map(v => (v === null ? null : Math.abs(v) < 10_000 ? String(v) : compact.format(v)))
 
 /** @param {uPlot.Axis} [extra] */
 const axis = (extra = {}) => ({
@@ -42,14 +42,18 @@ const axis = (extra = {}) => ({
  */
 export function seriesChart(parent, height) {
   const size = () => ({ width: Math.max(120, parent.clientWidth), height })
+  /** Of counts there are no halves. */
+  let whole = false
+  const filter = (_, marks) => (whole ? marks.map(v => (Number.isInteger(v) ? v : null)) : marks)
+  const yAxis = axis({ size: 44, space: 28, values: short, filter, grid: { stroke: () => color('--grid'), width: 1, filter } })
   const plot = new uPlot(
     {
       ...size(),
       legend: { show: false },
       padding: [8, 8, 0, 0],
       cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
-      scales: { y: { range: room } },
-      axes: [axis({ space: 60, size: 24, values: times }), axis({ size: 44, space: 28, values: short })],
+      scales: { y: { range: (_, min, max) => room(min, max, whole) } },
+      axes: [axis({ space: 60, size: 24, values: times }), yAxis],
       series: [
         { value: (_, s) => (s === null ? '' : new Date(s * 1000).toLocaleString()) },
         { stroke: 'transparent', points: { show: false } },
@@ -86,6 +90,7 @@ export function seriesChart(parent, height) {
 
   return {
     update(data) {
+      whole = data[VALUE].every(v => v === null || Number.isInteger(v))
       plot.setData(data)
     },
     resize() {
@@ -101,11 +106,14 @@ const text = v => (v === null || v === undefined ? '' : value(v))
 
 /**
  * A little room above and below; a series that hardly moves lies in the middle, as the line that it is.
+ * @param {number | null} min
+ * @param {number | null} max
+ * @param {boolean} whole of counts at least one more and one less
  * @returns {[number, number]}
  */
-function room(_, min, max) {
+function room(min, max, whole) {
   if (min === null || max === null) return [0, 1]
-  const least = 0.02 * Math.max(Math.abs(min), Math.abs(max)) || 1
+  const least = Math.max(whole ? 2 : 0, 0.02 * Math.max(Math.abs(min), Math.abs(max))) || 1
   const span = Math.max(max - min, least)
   const middle = (min + max) / 2
   return [middle - span * 0.62, middle + span * 0.62]

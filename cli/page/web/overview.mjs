@@ -9,7 +9,7 @@ import { $, brief, count, el, milliseconds, moment, setText, told } from './dom.
 
 const SIGN = { ok: '✓', warning: '⚠', critical: '⚠', unknown: '?' }
 const LEVEL = { ok: 'OK', warning: 'Warning', critical: 'Critical', unknown: 'Unknown' }
-/** Findings that are shown at once. */
+/** Findings that are shown at once: TOLD of the verdict, whose `rest` tells the others. */
 const MOST_FINDINGS = 4
 
 /** @param {(finding: any) => void} goTo called with the finding that the reader wants to see */
@@ -51,13 +51,7 @@ export function showVerdict({ verdict, status }) {
       el('span', {}, told(f.text)),
     ),
   )
-  const rest = verdict.findings.slice(MOST_FINDINGS)
-  const over = rest.filter(f => !f.now).length
-  const parts = [
-    ...(rest.length > over ? [`${rest.length - over} more now`] : []),
-    ...(over > 0 ? [`${over} more in the last 15 minutes`] : []),
-  ]
-  if (rest.length > 0) rows.push(el('p', { class: 'rest' }, `and ${parts.join(', ')}`))
+  if (verdict.rest !== '') rows.push(el('p', { class: 'rest' }, `and ${verdict.rest}`))
   replace(findings, rows)
 }
 
@@ -96,22 +90,35 @@ const BAD = {
 /** @param {Status} status */
 export function showFlows({ flows, pipelines }) {
   const several = pipelines.length > 1
-  const rows = flows.map(f => {
+  const rows = flows.flatMap((f, i) => {
     const level = BAD[f.state] ?? 'ok'
-    const behind = f.progress ? `${Math.floor(f.progress.share * 100)} %` : brief(f.lag)
-    return el(
+    const row = el(
       'tr',
       { data: { flow: f.flow, pipeline: f.pipeline }, title: f.problem ? `${f.problem.code}: ${f.problem.message}` : null },
-      el('th', { scope: 'row' }, ...words(several ? `${f.pipeline}/${f.flow}` : f.flow)),
+      el('th', { scope: 'row' }, ...words(f.flow)),
       el('td', {}, el('span', { class: 'state', data: { level } }, f.state)),
       el('td', { class: 'n' }, brief(Math.round(f.written_per_second))),
-      el('td', { class: 'n', data: { cell: 'lag' } }, behind),
+      el('td', { class: `n${f.lag === 0 ? ' calm' : ''}`, data: { cell: 'lag' } }, behind(f)),
       el('td', { class: 'n wide', data: { cell: 'written' }, title: count(f.written) }, count(f.written)),
       el('td', { class: 'n wide' }, milliseconds(f.latency_ms.p99)),
       el('td', { class: `n wide${f.dead_lettered > 0 ? ' some' : ''}` }, brief(f.dead_lettered)),
     )
+    const begins = several && f.pipeline !== flows[i - 1]?.pipeline
+    return begins ? [el('tr', { class: 'group' }, el('th', { colspan: 7, scope: 'rowgroup' }, f.pipeline)), row] : [row]
   })
   replace($('#flows tbody'), rows)
+}
+
+/**
+ * What is still to be read. A view's flow reads closings of windows.
+ * @param {Status['flows'][number]} f
+ */
+function behind({ progress, lag, source }) {
+  if (progress) return `${Math.floor(progress.share * 100)} % read`
+  if (lag === null) return '–'
+  if (lag === 0) return 'caught up'
+  const what = source.type === 'view' ? 'closing' : 'record'
+  return `${brief(lag)} ${what}${lag === 1 ? '' : 's'}`
 }
 
 /**

@@ -24,8 +24,7 @@ const state = {
   view: null,
   /** @type {readonly AnomalyRow[]} */
   anomalies: [],
-  /** Keys that are strange now, as `pipeline/view/key`, with the severity. */
-  /** @type {Map<string, Finding['level']>} */
+  /** @type {Map<string, Finding['level']>} keys that are strange now, as `pipeline/view/key`, with the severity */
   now: new Map(),
   /** @type {readonly import('../keys').ListedKey[]} */
   keys: [],
@@ -146,6 +145,8 @@ export function viewsChanged(status, findings) {
     state.now = now
     showTabs()
     redraw()
+    // cards stand in the order of the findings
+    keysSoon()
   }
   const { view } = state
   const figures = status.views.find(v => v.view === view.name && v.pipeline === view.pipeline)
@@ -212,8 +213,9 @@ function showTabs() {
       several ? idOf(v) : v.name,
     )
     const level = strange.includes('critical') ? 'critical' : 'warning'
-    const title = `${strange.length} keys are strange now`
-    if (strange.length > 0) tab.append(el('span', { class: 'badge', title, data: { level } }, strange.length))
+    const title = 'Keys that look wrong now in this view; one that does in several views counts in each'
+    const keys = `${strange.length} ${strange.length === 1 ? 'key' : 'keys'}`
+    if (strange.length > 0) tab.append(el('span', { class: 'badge', title, data: { level } }, keys))
     return tab
   })
   const bar = $('#views .tabs')

@@ -1,4 +1,6 @@
 import { AnomalyList, type AnomalyRow, anomalyOf, MOST_ANOMALIES } from '../../../../cli/page/anomalies'
+import { rulesOf } from '../../../../cli/page/anomaly_feed'
+import type { FlowSpec } from '../../../../runtime/spec'
 
 const json = (more: object = {}): string =>
   JSON.stringify({
@@ -31,9 +33,24 @@ test('a record of the topic becomes a row with moments in milliseconds', () => {
     detected_at: 65_000,
     rev: 7,
     feature: 'mean',
-    what: 'mean is 1 (usual is at most 2; level, score 4.5)',
+    what: 'mean 1 (usual is at most 2; level, score 4.5)',
   })
 })
+
+test('a rule is told with its expression, of this pipeline and flow only', () => {
+  const flow = {
+    name: 'detect',
+    transforms: [{ type: 'score', config: { detectors: { level: RULE, other: { type: 'ewma', config: {} } } } }],
+  }
+  const ruleOf = rulesOf({ name: 'p', flows: [flow as unknown as FlowSpec] })
+  const features = { core: { value: 99.9, expected: null, lower: null, upper: null, contribution: null } }
+  const what = (more: object) => anomalyOf(json({ features, ...more }), ruleOf)?.what
+  expect(what({})).toBe('core 99.9 (rule level: core > 90.0)')
+  expect(what({ features: {} })).toBe('rule level: core > 90.0')
+  for (const more of [{ pipeline: 'q' }, { flow: 'else' }]) expect(what(more)).toBe('core 99.9 (rule level)')
+  expect(what({ detector: 'other' })).toBe('core 99.9 (rule other)')
+})
+const RULE = { type: 'threshold', config: { if: 'core > 90.0' } }
 
 test('a record that is no anomaly is left out', () => {
   expect(anomalyOf('{"device":"a"}')).toBeNull()

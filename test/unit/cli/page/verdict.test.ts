@@ -19,6 +19,7 @@ const anomaly = (more: Partial<Omit<AnomalyRow, 'what' | 'feature'>> = {}): Anom
   return { ...row, what: whatOf(row), feature: strangest(row.features)?.[0] ?? null }
 }
 const ANOMALY: Omit<AnomalyRow, 'what' | 'feature'> = {
+  rule: null,
   id: 'a',
   pipeline: 'p',
   flow: 'detect',
@@ -107,13 +108,28 @@ test('what is over is not counted with what is wrong now, and is no alarm alone'
   const over = [at('b', 3), at('c', 10)]
   const verdict = judge({ anomalies: [at('a', 1), ...over] })
   expect(verdict).toMatchObject({ level: 'critical', headline: 'a looks wrong' })
-  expect(verdict.detail).toContain('; and 2 more in the last 15 minutes')
   expect(verdict.findings.map(f => [f.now, f.level])).toEqual([
     [true, 'critical'],
     [false, 'warning'],
     [false, 'warning'],
   ])
   expect(judge({ anomalies: over })).toMatchObject({ level: 'warning', headline: 'b and c looked wrong' })
+})
+
+test('what is not told one by one is counted: of what, and whether it is over', () => {
+  const at = (device: string, minutes: number) => anomaly({ id: device, key: { device }, window_end: NOW - minutes * MINUTE })
+  const now = ['a', 'b', 'c', 'd', 'e', 'f'].map(device => at(device, 0))
+  const over = ['g', 'h'].map(device => at(device, 9))
+  expect(judge({ anomalies: [...now, ...over] })).toMatchObject({
+    headline: 'a, b and 4 more keys look wrong',
+    rest: '2 more keys look wrong now; 2 more keys looked wrong in the last 15 minutes, over now',
+  })
+  expect(judge({ anomalies: [...now.slice(0, 4), ...over.slice(1)] }).rest).toBe(
+    '1 more key looked wrong in the last 15 minutes, over now',
+  )
+  expect(judge({ anomalies: now.slice(0, 4) }).rest).toBe('')
+  const flows = now.map(({ id }) => flow({ flow: id, state: 'failed' }))
+  expect(judge({ status: status({ flows }) }).rest).toBe('2 more things are wrong now')
 })
 
 test('what goes on is wrong now, also while its alerts are suppressed', () => {

@@ -15,6 +15,9 @@ export interface ContextOptions {
   /** Folder that relative paths of the config start from. */
   readonly baseDir?: string
   readonly lanes?: number
+  /** For what reads a view: the views of the pipeline, and where what happens to them is written down. */
+  readonly views?: PluginContext['views']
+  readonly closings?: PluginContext['closings']
   readonly stdout?: (text: string) => Promise<void>
 }
 
@@ -39,6 +42,8 @@ export const contextIn = (dataDir: string, options: ContextOptions): PluginConte
   clock: systemClock,
   events: silent,
   memory: 64 * 1024 * 1024,
+  ...(options.views ? { views: options.views } : {}),
+  ...(options.closings ? { closings: options.closings } : {}),
   stdout: options.stdout ?? (async () => {}),
 })
 

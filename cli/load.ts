@@ -1,12 +1,13 @@
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { loadPipeline, readPluginList } from '../config/load'
+import { type LoadResult, loadPipeline, readPluginList } from '../config/load'
 import { formatWarning, type Problem, problemOf, type Warning } from '../config/problem'
 import { createScrubber } from '../config/secrets'
 import { ConnectError } from '../runtime/errors'
 import type { Registry } from '../runtime/registry'
 import type { PipelineSpec } from '../runtime/spec'
 import { checkStages } from '../runtime/stages'
+import { checkColumns } from './column_checks'
 import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
 import { registryWith } from './registry'
@@ -52,7 +53,9 @@ export async function loadFiles(names: readonly string[], io: Io): Promise<Loade
     }
     secrets.push(...loaded.secrets)
     warnings.push(...loaded.warnings)
-    problems.push(...neighbours(loaded.spec, registry))
+    const apart = neighbours(loaded.spec, registry)
+    problems.push(...apart)
+    if (apart.length === 0) problems.push(...(await columnProblems(loaded, registry)))
     pipelines.push(loaded.spec)
   }
   problems.push(...sameNames(pipelines))
@@ -89,6 +92,16 @@ function neighbours(spec: PipelineSpec, registry: Registry): readonly Problem[] 
     const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(problem.at) ?? ['', spec.file, '1', '1']
     return problemOf(file, problem, { line: Number(line), column: Number(column) })
   })
+}
+
+/** What the file proves wrong about columns. A flow that was expanded for several connections has the same mistake in each of them. */
+export async function columnProblems(
+  { spec, problemAt }: Extract<LoadResult, { ok: true }>,
+  registry: Registry,
+): Promise<readonly Problem[]> {
+  const found = await checkColumns(spec, registry)
+  const problems = found.map(({ flow, at, word, error }) => problemAt(['flows', flow.name.split('@', 1)[0], ...at], word, error))
+  return [...new Map(problems.map(p => [`${p.line}:${p.column} ${p.message}`, p])).values()]
 }
 
 /** The name of a pipeline names its consumer groups, so two files of one process cannot share it. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { ErrorCode } from '../runtime/errors'
 import type { Registry } from '../runtime/registry'
 import type { PipelineSpec } from '../runtime/spec'
 import { type CheckContext, check } from './check'
@@ -12,7 +13,7 @@ import { Findings, LineIndex, type Problem, type Warning } from './problem'
 import { createScrubber } from './secrets'
 import { NOT_AVAILABLE, type PipelineFile, pipelineSchema } from './structure'
 import { type Scope, substituteTree, systemCode } from './substitute'
-import { child, entryOf, type Node, pathText, textOf } from './tree'
+import { child, entryOf, locate, type Node, type Path, pathText, textOf } from './tree'
 import { readViews } from './views'
 
 export interface LoadOptions {
@@ -31,8 +32,14 @@ export type LoadResult =
       /** Values to hide from everything that is shown; see `createScrubber`. */
       readonly secrets: readonly string[]
       readonly warnings: readonly Warning[]
+      /**
+       * A problem that is found later, at its place: the deepest part of `at` that the file has, there the entry, key or item `word`.
+       */
+      readonly problemAt: (at: Path, word: string | null, error: FoundLater) => Problem
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
+
+export type FoundLater = { readonly code: ErrorCode; readonly message: string; readonly hint: string }
 
 /**
  * Reads a pipeline file. Every problem of the file is found in this one pass and given with its position; only YAML that does not
@@ -47,7 +54,21 @@ export function loadPipeline(file: string, options: LoadOptions): LoadResult {
   const spec = opened.root ? readPipeline(opened.root, file, baseDir, context) : null
   const scrub = createScrubber([...secrets])
   if (!spec || findings.errors > 0) return { ok: false, problems: findings.problems(scrub) }
-  return { ok: true, spec, secrets: [...secrets].filter(s => s !== ''), warnings: findings.warnings(scrub) }
+  const { root } = opened
+  const problemAt = (at: Path, word: string | null, { code, message, hint }: FoundLater): Problem => {
+    const found = new Findings(file, findings.lines)
+    found.add(code, root ? offsetOf(root, at, word) : 0, pathText(at), message, hint)
+    return found.problems(scrub)[0]
+  }
+  return { ok: true, spec, secrets: [...secrets].filter(s => s !== ''), warnings: findings.warnings(scrub), problemAt }
+}
+
+function offsetOf(root: Node, at: Path, word: string | null): number {
+  const { node, entry, owner } = locate(root, at, root.start)
+  if (word === null || !node) return owner
+  if (node.kind === 'seq') return node.items.find(item => textOf(item) === word)?.start ?? node.start
+  if (node.kind === 'map') return entryOf(node, word)?.keyStart ?? node.start
+  return entry?.key === word ? entry.keyStart : node.start
 }
 
 /** An entry of `plugins:` and where it stands, both from 1. */

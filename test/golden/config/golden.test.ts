@@ -1,14 +1,16 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { columnProblems } from '../../../cli/load'
 import { builtInRegistry } from '../../../cli/registry'
 import { loadPipeline } from '../../../config/load'
-import { formatProblem } from '../../../config/problem'
+import { formatProblem, type Problem } from '../../../config/problem'
 import { checkStages } from '../../../runtime/stages'
 
 /**
  * Broken pipeline files and what is to be said about each: `line:column CODE path`, one line per problem, all found in one pass.
  * A new `name.yaml` in this folder is a new test; UPDATE_GOLDEN=1 writes `name.expected`, to be read before it is committed.
- * Files named `neighbours_*` are valid by themselves; what is refused is how their stages stand together.
+ * Files named `neighbours_*` are valid by themselves; what is refused is how their stages stand together. In those named `columns_*`
+ * it is what their stages say of columns; no other line of theirs may be refused.
  */
 const registry = builtInRegistry()
 const env = { TEXT: 'text', NUMBER: '1000', NAME: 'name' }
@@ -17,25 +19,28 @@ const names = readdirSync(__dirname)
   .filter(file => file.endsWith('.yaml'))
   .map(file => file.slice(0, -'.yaml'.length))
 
-function said(name: string): readonly string[] {
+const line = (p: Problem): string => `${p.line}:${p.column} ${p.code} ${p.path}`.trimEnd()
+
+async function said(name: string): Promise<readonly string[]> {
   const loaded = loadPipeline(`${name}.yaml`, { registry, env, cwd: __dirname })
-  if (!loaded.ok) return loaded.problems.map(p => `${p.line}:${p.column} ${p.code} ${p.path}`.trimEnd())
+  if (!loaded.ok) return loaded.problems.map(line)
+  if (name.startsWith('columns_')) return (await columnProblems(loaded, registry)).map(line)
   expect(name).toMatch(/^neighbours_/)
   return checkStages(loaded.spec, registry).map(p => `${p.at.replace(`${name}.yaml:`, '')} ${p.code}`)
 }
 
-test.each(names)('%s', name => {
+test.each(names)('%s', async name => {
   const file = path.join(__dirname, `${name}.expected`)
-  const lines = `${said(name).join('\n')}\n`
+  const lines = `${(await said(name)).join('\n')}\n`
   if (process.env.UPDATE_GOLDEN === '1') writeFileSync(file, lines)
   expect(existsSync(file)).toBe(true)
   expect(lines).toBe(readFileSync(file, 'utf8'))
   expect(lines.trim()).not.toBe('')
 })
 
-test.each(names)('%s is explained in words', name => {
+test.each(names)('%s is explained in words', async name => {
   const loaded = loadPipeline(`${name}.yaml`, { registry, env, cwd: __dirname })
-  const problems = loaded.ok ? [] : loaded.problems
+  const problems = loaded.ok ? await columnProblems(loaded, registry) : loaded.problems
   const text = problems.map(formatProblem).join('\n')
   for (const { message, hint } of problems) {
     expect(message).not.toBe('')

@@ -7,13 +7,16 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { read, USAGE } from './demo/arguments.mjs'
-import { Repeats } from './demo/repeats.mjs'
+import { Ending } from './demo/ending.mjs'
+import { News } from './demo/news.mjs'
 import { anomalies, faults, progress } from './demo/store.mjs'
-import { judge, tells } from './demo/verdict.mjs'
+import { judge } from './demo/verdict.mjs'
 import { counted, sentence, timeOf, told } from './demo/words.mjs'
 import { widthOf, wrap } from './demo/wrap.mjs'
 
 const began = Date.now()
+/** Before all that takes time: a Ctrl-C that comes first is not lost. */
+const ending = new Ending()
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..')
 const dist = path.join(root, 'dist/cli')
 const [FLEET, EC2, MACHINE] = ['device-fleet', 'ec2-cpu', 'this-machine'].map(name => `config/examples/${name}.yaml`)
@@ -104,12 +107,6 @@ let loaded = false
 let first = null
 /** Null until services run; then the moment from which on this run watches. What began before is told, but not counted. */
 let since = null
-/** Anomalies by their ids, with the moment they were seen first. */
-const seen = new Map()
-const said = new Set()
-/** Faults that were told: a more severe alert of the same one is no news. */
-const toldFaults = new Set()
-const repeats = new Repeats()
 /** How far the views were at each look. */
 const looks = []
 /**
@@ -117,6 +114,7 @@ const looks = []
  * label of a fault may take as long.
  */
 const ARRIVES_MS = 6_000
+const news = new News(ARRIVES_MS)
 
 /** What `connect run` says on stderr: its log as JSON lines, for us to choose from, and everything else as it is. */
 function onLine(line) {
@@ -136,7 +134,6 @@ function onLine(line) {
   else if (level === 'error' || (level === 'warn' && event !== 'client_log')) return say(`${level} ${text}`)
 }
 
-let stop = () => {}
 let output = ''
 const io = {
   ...real,
@@ -150,12 +147,7 @@ const io = {
   err: async text => {
     for (const line of text.split('\n').filter(Boolean)) await onLine(line)
   },
-  onSignal(callback) {
-    stop = callback
-    return () => {
-      stop = () => {}
-    }
-  },
+  onSignal: stop => ending.onStop(stop),
 }
 
 /** One look at the tables: tells what is new. */
@@ -176,36 +168,12 @@ async function look() {
     )
   }
   const [found, injected] = await Promise.all([anomalies(clickhouse), faults(clickhouse)])
-  for (const anomaly of found) {
-    if (anomaly.end <= since) continue
-    if (anomaly.database !== 'fleet') await tellUnusual(anomaly)
-    else if (anomaly.status === 'raised') await tell(anomaly, injected)
-  }
+  for (const one of news.of(found, injected, { since, now: Date.now() })) await tell(one)
 }
 
-/** Tells what a pipeline without faults found, unless that was told lately. */
-async function tellUnusual(anomaly) {
-  if (said.has(anomaly.id)) return
-  const how = repeats.note(anomaly)
-  if (anomaly.status !== 'raised') return
-  said.add(anomaly.id)
-  if (how) await stamp(told(anomaly, featureOf(anomaly), null, { how }))
-}
-
-/** Tells an anomaly of the fleet once, as soon as it is known whether a fault explains it. */
-async function tell(anomaly, injected) {
-  if (said.has(anomaly.id)) return
-  const explain = injected.filter(f => tells(anomaly, f))
-  const fault = explain.find(f => !toldFaults.has(f.fault))
-  const now = Date.now()
-  if (!seen.has(anomaly.id)) seen.set(anomaly.id, now)
-  // its label may still be on the way
-  if (explain.length === 0 && now - seen.get(anomaly.id) < ARRIVES_MS) return
-  said.add(anomaly.id)
-  if (explain.length > 0 && !fault) return
-  if (fault) toldFaults.add(fault.fault)
+async function tell({ anomaly, fault, how }) {
   const feature = featureOf(anomaly)
-  await stamp(told(anomaly, feature, fault, { since }))
+  await stamp(told(anomaly, feature, fault, { since, how }))
   if (!fault || fault.start < since || first) return
   const { id, view, detector, key } = anomaly
   const text = sentence(anomaly, feature)
@@ -262,18 +230,10 @@ await tellWrapped(`Three pipelines. device-fleet: 40 devices, of which one after
 `)
 
 let summary = null
-let ending = false
-/** npm passes on the Ctrl-C that the terminal has sent to both: two signals within this are one. */
-const SAME_SIGNAL_MS = 1_000
-let endingSince = 0
-/** The first call sums up while everything still runs; a second ends at once. */
-async function end(signal) {
-  if (ending) return Date.now() - endingSince < SAME_SIGNAL_MS ? undefined : stop(signal)
-  ending = true
-  endingSince = Date.now()
+ending.before = async () => {
   clearInterval(watch)
+  // while everything still runs
   summary = await summarise().catch(() => null)
-  stop(signal)
 }
 let looking = false
 const watch = setInterval(async () => {
@@ -282,27 +242,33 @@ const watch = setInterval(async () => {
   await look().catch(error => say(`warn ${error.message}`))
   looking = false
 }, LOOK_EVERY_MS)
-const offSignals = real.onSignal(signal => void end(signal))
-const timer = length === null ? null : setTimeout(() => void end('SIGINT'), length)
+const timer = length === null ? null : setTimeout(() => void ending.ask('SIGINT'), length)
 const args = ['run', FLEET, EC2, MACHINE, '--embedded', '--json', '--data', dataDir, '--log-format', 'json', ...options]
-const code = await connect(args, io)
+const ended = ending.asked ? 0 : await connect(args, io)
 clearInterval(watch)
 if (timer) clearTimeout(timer)
-offSignals()
+ending.close()
 release()
-process.exitCode = code
-if (!loaded) for (const text of early) await say(`warn ${text}`)
 
 const envelope = output === '' ? null : JSON.parse(output)
+/** It was asked to end while services were started: to the run that is an error, to who asked it is not. */
+const cutShort = ending.asked && (envelope === null || envelope.error?.code === 'R003_ABORTED')
+const code = cutShort ? 0 : ended
+process.exitCode = code
+if (!loaded && !cutShort) for (const text of early) await say(`warn ${text}`)
 const result = summary && {
   seconds: Number(seconds().toFixed(1)),
   ...summary,
   anomalies: envelope?.result?.anomalies ?? null,
   services: envelope?.result?.services ?? {},
 }
-const words = summary ? counted(summary) : (envelope?.summary ?? 'ended before anything ran')
+const words = summary
+  ? counted(summary)
+  : cutShort
+    ? 'ended before anything ran'
+    : (envelope?.summary ?? 'ended without a result')
 if (json)
   await real.out(
-    `${JSON.stringify({ command: 'demo', ok: code === 0, summary: words, result, error: envelope?.error ?? null })}\n`,
+    `${JSON.stringify({ command: 'demo', ok: code === 0, summary: words, result, error: cutShort ? null : (envelope?.error ?? null) })}\n`,
   )
 else await tellWrapped(words)

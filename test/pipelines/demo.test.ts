@@ -7,6 +7,7 @@ import { announceWorker } from '../../cli/workers'
 import { withLock } from '../../embedded/lock'
 import { words } from '../support/command_lines'
 import { temporaryFolder } from '../support/temporary_folder'
+import { until } from '../support/until'
 
 /** What a newcomer sees first: the demo as it is started, and what it says to look at, tried. */
 
@@ -129,6 +130,59 @@ test('one Ctrl-C that arrives twice, as under npm, ends it gracefully', async ()
   })
   // the next one is let in
   expect(existsSync(path.join(dataDir, 'demo.lock'))).toBe(false)
+})
+
+describe('Ctrl-C before anything runs ends it well', () => {
+  const outcome = async (args: readonly string[], folder: string, onErr?: (text: string, child: ChildProcess) => void) => {
+    const data = path.join(path.dirname(dataDir), folder)
+    const { code, stdout, stderr } = await run(
+      ['node', ...args, 'scripts/demo.mjs', '--json', '--data', data, '--listen', '127.0.0.1:0'],
+      onErr,
+    )
+    expect(envelopeSchema.parse(JSON.parse(stdout))).toMatchObject({
+      ok: true,
+      summary: 'ended before anything ran',
+      error: null,
+    })
+    expect({
+      code,
+      errors: /^(error|warn) .*/m.exec(stderr)?.[0] ?? null,
+      lock: existsSync(path.join(data, 'demo.lock')),
+    }).toEqual({
+      code: 0,
+      errors: null,
+      lock: false,
+    })
+  }
+
+  test('as soon as there is who listens to it', async () => {
+    const atOnce = `process.on('newListener', function listens(name) {
+      if (name !== 'SIGINT') return
+      process.off('newListener', listens)
+      queueMicrotask(() => process.kill(process.pid, 'SIGINT'))
+    })`
+    await outcome(['--import', `data:text/javascript,${encodeURIComponent(atOnce)}`], 'at-once')
+  })
+
+  test('with its first words', async () => {
+    let sent = false
+    await outcome([], 'first-words', (_, child) => {
+      if (!sent) sent = child.kill('SIGINT')
+    })
+  })
+
+  test('while the services are started', async () => {
+    const data = path.join(path.dirname(dataDir), 'starting')
+    let watched: Promise<void> | null = null
+    await outcome([], 'starting', (_, child) => {
+      watched ??= until(
+        'a service is started',
+        () => existsSync(path.join(data, 'services.json')),
+        there => there || child.exitCode !== null,
+      ).then(() => void child.kill('SIGINT'))
+    })
+    await watched
+  })
 })
 
 /** Judged by itself: the demo's own count of what was found must be able to fail. */

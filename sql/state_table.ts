@@ -10,9 +10,12 @@ const TABLE = '_connect_state'
 
 const SCHEMA = { fields: [field('pipeline', 'utf8'), field('flow', 'utf8'), field('lane', 'i32'), field('state', 'bytes')] }
 
+/** A flow that did not run for so long begins anew. Longer than the pause between the runs of a monthly job; only frees what is abandoned. */
+const KEPT_DAYS = 90
+
 /**
  * Snapshots of stateful transforms in the table `_connect_state` of the pipeline's database, where every worker finds them. The latest
- * row of a lane wins; older ones go with the next merge, at the latest after a week.
+ * row of a lane wins; older ones go with the next merge.
  */
 export function tableStates(store: ClickHouseStore, pipeline: string): StateStore {
   let made: Promise<void> | null = null
@@ -49,7 +52,7 @@ export function tableStates(store: ClickHouseStore, pipeline: string): StateStor
 async function createTable(store: ClickHouseStore, signal: AbortSignal): Promise<void> {
   await ensureDatabase(store, signal)
   await store.command(
-    `CREATE TABLE IF NOT EXISTS ${TABLE} (pipeline String, flow String, lane Int32, state String CODEC(ZSTD(1)), at DateTime64(6, 'UTC') DEFAULT now64(6)) ENGINE = ReplacingMergeTree(at) ORDER BY (pipeline, flow, lane) TTL toDateTime(at) + INTERVAL 7 DAY`,
+    `CREATE TABLE IF NOT EXISTS ${TABLE} (pipeline String, flow String, lane Int32, state String CODEC(ZSTD(1)), at DateTime64(6, 'UTC') DEFAULT now64(6)) ENGINE = ReplacingMergeTree(at) ORDER BY (pipeline, flow, lane) TTL toDateTime(at) + INTERVAL ${KEPT_DAYS} DAY`,
     { signal },
   )
 }

@@ -35,3 +35,20 @@ test.each<[string, () => StateStore]>([
   expect((await make().read('f', 1, signal))?.toString()).toBe('other lane')
   expect(await make().read('g', 0, signal)).toBeNull()
 })
+
+test('a state outlives a month without a run, and what nobody asked for in a year goes', async () => {
+  const states = tableStates(store, 'seldom')
+  await states.write('f', 0, Buffer.from('made now'), signal)
+  for (const [flow, days] of [
+    ['monthly', 35],
+    ['abandoned', 365],
+  ] as const)
+    await store.command(
+      `INSERT INTO states._connect_state (pipeline, flow, lane, state, at) VALUES ('seldom', '${flow}', 0, 'learnt', now64(6) - INTERVAL ${days} DAY)`,
+      { signal },
+    )
+  await store.command('OPTIMIZE TABLE states._connect_state FINAL', { signal })
+  expect((await states.read('f', 0, signal))?.toString()).toBe('made now')
+  expect((await states.read('monthly', 0, signal))?.toString()).toBe('learnt')
+  expect(await states.read('abandoned', 0, signal)).toBeNull()
+})

@@ -33,7 +33,7 @@ interface Input {
 
 /**
  * What the file alone proves wrong about columns: of flows that read views, `generate` or `host`, each transform as far as columns can
- * be followed. Nothing is said of what the data, a schema registry or an existing table may put right. Opens no socket.
+ * be followed, and the sink behind them. Nothing is said of what the data, a schema registry or an existing table may put right. Opens no socket.
  */
 export async function checkColumns(pipeline: PipelineSpec, registry: Registry): Promise<readonly ColumnProblem[]> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'connect-columns-'))
@@ -54,6 +54,7 @@ async function checkFlow(
 ): Promise<readonly ColumnProblem[]> {
   const { registry } = environment
   const input = viewInput(pipeline, flow, registry) ?? (await sourceInput(pipeline, flow, environment))
+  const proven = ({ code }: ConnectError): boolean => input?.typesKnown === true || code === 'C015_UNKNOWN_COLUMN'
   const problems: ColumnProblem[] = []
   let schema = input?.schema ?? null
   for (const [i, spec] of flow.transforms.entries()) {
@@ -62,11 +63,13 @@ async function checkFlow(
     for (const part of parts(spec)) {
       const found = bind(pipeline, flow, part, schema, environment)
       if (!(found instanceof ConnectError)) bound = found
-      else if (input.typesKnown || found.code === 'C015_UNKNOWN_COLUMN') problems.push(problemOf(flow, ['transforms', i], found))
+      else if (proven(found)) problems.push(problemOf(flow, ['transforms', i], found))
     }
     // a filter gives the columns it was given, whatever is wrong with its condition
     schema = bound ?? (spec.type === 'filter' ? schema : null)
   }
+  const refused = input && schema ? sinkRefusal(flow.sink, schema, registry) : null
+  if (refused && proven(refused)) problems.push(problemOf(flow, ['sink'], refused))
   return problems
 }
 
@@ -90,6 +93,15 @@ function bind(
   const { transforms } = createReading(pipeline, { ...flow, transforms: [spec] }, environment)
   try {
     return transforms[0].transform.bind(schema)
+  } catch (error) {
+    return error instanceof ConnectError && error.code.startsWith('C') ? error : null
+  }
+}
+
+function sinkRefusal({ type, config }: PluginSpec, schema: Schema, registry: Registry): ConnectError | null {
+  try {
+    registry.get('sink', type).checkColumns?.(config, schema)
+    return null
   } catch (error) {
     return error instanceof ConnectError && error.code.startsWith('C') ? error : null
   }

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { PipelineSpec } from '../runtime/spec'
 import type { CheckContext } from './check'
 import type { DeclaredConnection } from './connections'
@@ -49,11 +51,15 @@ function formatsThatOnlyRead(spec: PipelineSpec, tree: Node, { registry, finding
 }
 
 /** Files of the same time read one after the other: with the first of them the watermark passes the windows of all others. */
-function filesOutOfOrder({ flows, views, connections }: PipelineSpec, tree: Node, { registry, findings }: CheckContext): void {
+function filesOutOfOrder(
+  { flows, views, connections, baseDir }: PipelineSpec,
+  tree: Node,
+  { registry, findings }: CheckContext,
+): void {
   for (const { name, source, sink } of flows) {
     if (source.type !== 'file') continue
     const { path, merge_by } = source.config as { readonly path: readonly string[]; readonly merge_by?: string }
-    const several = path.length > 1 || path.some(p => /[*?]|\/$/.test(p))
+    const several = path.length > 1 || path.some(p => /[*?]|\/$/.test(p) || isFolder(resolve(baseDir, p)))
     if (!several || merge_by !== undefined) continue
     const writes = registry.find('sink', sink.type)?.writes(sink.config as never) ?? []
     const view = views.find(
@@ -65,6 +71,15 @@ function filesOutOfOrder({ flows, views, connections }: PipelineSpec, tree: Node
     const at = entryOf(block?.value, 'path')?.keyStart ?? block?.keyStart ?? 0
     const message = `these files are read one after the other, so where they cover the same time most of their rows are late for the view ${view.name}`
     findings.warn(at, `flows.${flow}.source.path`, message, 'put them into one order by their time: `merge_by: TIME`')
+  }
+}
+
+/** Whatever the path leads to now; where it is on a disk that does not answer, that is said when it is read. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
   }
 }
 

@@ -43,7 +43,7 @@ export type FoundLater = { readonly code: ErrorCode; readonly message: string; r
 
 /**
  * Reads a pipeline file. Every problem of the file is found in this one pass and given with its position; only YAML that does not
- * parse hides the rest. Reads the file and what `${file:...}` names, nothing else. Does not throw.
+ * parse hides the rest. Reads the file and what `${file:...}` names, and looks whether paths of files are folders. Does not throw.
  */
 export function loadPipeline(file: string, options: LoadOptions): LoadResult {
   const absolute = path.resolve(options.cwd ?? '.', file)

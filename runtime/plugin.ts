@@ -142,6 +142,8 @@ export interface SinkDeclaration<Config extends z.ZodType = z.ZodType, Connectio
   readonly capabilities: SinkCapabilities
   writes(config: z.output<Config>): readonly string[]
   create(config: z.output<Config>, context: SinkContext<Connection>): Sink
+  /** Throws what the columns of a flow alone show to be wrong, as `open` would, so that it is found in the file. Opens nothing. */
+  checkColumns?(config: z.output<Config>, schema: Schema): void
   /** Only where views can stand on its tables: opens the windows of one, whose objects the sink has made. */
   windows?(view: ViewSpec, context: PluginContext<Connection>, signal: AbortSignal): Promise<WindowStore>
   /** Only where closings of views can be kept in this kind of connection. Nothing is opened. */

@@ -2,6 +2,7 @@ import { type Declaration, defineConnection, defineSink } from '../../runtime/pl
 import { openWindowStore } from '../../sql/windows/window_store'
 import { type ConnectionConfig, connectionConfig, sinkConfig } from './config'
 import { ClickHouseSink } from './sink'
+import { checkSchema } from './tables'
 
 const connection = defineConnection({
   name: 'clickhouse',
@@ -86,6 +87,7 @@ flows:
   capabilities: { exactly_once: true, upsert: true, create_table: true, transactional: false },
   writes: config => [`clickhouse:${config.table}`],
   create: (config, context) => new ClickHouseSink(config, context),
+  checkColumns: (config, schema) => checkSchema(schema, config),
   windows: (view, context, signal) => openWindowStore(view, context.connection, context.baseDir, signal),
 })
 

@@ -1,4 +1,5 @@
 import { ConnectError } from '../../runtime/errors'
+import { requireColumn } from '../../runtime/require_column'
 import { type Field, fieldIndex, fieldTypeName, type Schema } from '../../runtime/schema'
 import { type Binding, bind, type TableColumn } from '../../sql/bind'
 import type { ClickHouseStore } from '../../sql/client'
@@ -58,17 +59,14 @@ export async function prepareTables(schema: Schema, p: Preparation): Promise<Pre
   return { input: inputBinding, table: binding, types: new Map(ready.columns.map(c => [c.name, c.type])) }
 }
 
-function checkSchema(schema: Schema, config: SinkConfig): void {
+/** Throws C015 or C020 for columns that the sink's options name, or takes for itself. */
+export function checkSchema(schema: Schema, config: SinkConfig): void {
   const taken = provenanceFields(true).filter(f => fieldIndex(schema, f.name) >= 0)
   if (taken.length > 0) {
     const names = taken.map(f => f.name).join(', ')
     throw new ConnectError('C020_TYPE_MISMATCH', `the sink writes ${names} itself; rename the flow's column of that name`)
   }
-  const need = (name: string, what: string): Field => {
-    const found = schema.fields[fieldIndex(schema, name)]
-    if (!found) throw new ConnectError('C015_UNKNOWN_COLUMN', `${what} names the column ${name}, which the flow does not have`)
-    return found
-  }
+  const need = (name: string, what: string): Field => schema.fields[requireColumn(schema, name, what)]
   if (config.time !== undefined) {
     const time = need(config.time, 'time')
     if ((time.type.kind !== 'timestamp' && time.type.kind !== 'date') || time.nullable) {

@@ -2,6 +2,7 @@ import type { Batch } from '../../runtime/batch'
 import type { Column } from '../../runtime/column'
 import { ConnectError } from '../../runtime/errors'
 import type { Encoder } from '../../runtime/plugin'
+import { requireColumn } from '../../runtime/require_column'
 import { type Schema, TICKS_PER_MS } from '../../runtime/schema'
 import { type Value, valueAt } from '../../runtime/value'
 import { partitionOf } from './murmur2'
@@ -49,8 +50,8 @@ export class RowEncoder {
 
   constructor(options: RowEncoderOptions) {
     this.#o = options
-    this.#keyColumns = options.key.map(name => columnIndex(options.schema, name, 'key'))
-    this.#timestamp = options.timestamp === null ? -1 : columnIndex(options.schema, options.timestamp, 'timestamp')
+    this.#keyColumns = options.key.map(name => requireColumn(options.schema, name, 'key'))
+    this.#timestamp = options.timestamp === null ? -1 : requireColumn(options.schema, options.timestamp, 'timestamp')
     const type = this.#timestamp < 0 ? null : options.schema.fields[this.#timestamp].type
     if (type && type.kind !== 'timestamp') {
       throw new ConnectError('C020_TYPE_MISMATCH', `timestamp: ${options.timestamp} is ${type.kind}, not a timestamp`)
@@ -134,12 +135,6 @@ export class RowEncoder {
     const source = batch.rows.timestamp[row]
     return source >= 0 ? source : this.#o.now()
   }
-}
-
-function columnIndex(schema: Schema, name: string, option: string): number {
-  const index = schema.fields.findIndex(f => f.name === name)
-  if (index < 0) throw new ConnectError('C015_UNKNOWN_COLUMN', `${option}: there is no column ${name}`)
-  return index
 }
 
 const keyText = (value: Value): string => (typeof value === 'object' ? JSON.stringify(plain(value)) : String(value))

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as fields from '../../runtime/fields'
 import { defineSink } from '../../runtime/plugin'
+import { requireColumn } from '../../runtime/require_column'
 import { KafkaClosings } from './closings'
 import { CODEC_NUMBER, type CodecName } from './codecs'
 import type { KafkaConnection } from './connection'
@@ -65,6 +66,10 @@ export const kafkaSink = defineSink<typeof sinkConfig, KafkaConnection>({
   capabilities: { exactly_once: true, upsert: false, create_table: true, transactional: true },
   writes: config => [topicNameOf(config)],
   create: (config, context) => new KafkaSink(config, context),
+  checkColumns({ key, timestamp }, schema) {
+    for (const name of key) requireColumn(schema, name, 'key')
+    if (timestamp !== undefined) requireColumn(schema, timestamp, 'timestamp')
+  },
   closings: (options, context) => new KafkaClosings(options, context),
   deadLetters: (name, context) => new KafkaDeadLetters(name, context),
   examples: [

@@ -78,12 +78,17 @@ describe('files', () => {
     // with the view that stands in comments; without merge_by the same file is warned of
     const viewed = text.replace(/^# (?=views:| {2}(?!connect))/gm, '')
     expect(await inProcess(['validate', folder.file('viewed.yaml', viewed)])).toMatchObject({ code: 0, err: '' })
-    const unordered = folder.file('unordered.yaml', viewed.replace(/^ *merge_by: .*\n/m, ''))
-    const outcome = await inProcess(['validate', unordered])
-    expect([outcome.code, outcome.err]).toEqual([
-      0,
-      expect.stringMatching(/:\d+:7: .*warning.*late for the view t_5m.*merge_by: TIME/s),
-    ])
+    // the pattern, the folder with and without its slash
+    for (const path of ['parts/*.csv', 'parts/', 'parts']) {
+      const text = viewed.replace(/^ *merge_by: .*\n/m, '').replace('parts/*.csv', path)
+      const outcome = await inProcess(['validate', folder.file('unordered.yaml', text)])
+      expect([outcome.code, outcome.err]).toEqual([
+        0,
+        expect.stringMatching(/:\d+:7: .*warning.*late for the view t_5m.*merge_by: TIME/s),
+      ])
+    }
+    const alone = viewed.replace(/^ *merge_by: .*\n/m, '').replace('parts/*.csv', 'parts/a.csv')
+    expect(await inProcess(['validate', folder.file('alone.yaml', alone)])).toMatchObject({ code: 0, err: '' })
   })
 
   test.each([

@@ -1,17 +1,9 @@
-import { type Admin, CompressionCodecs, CompressionTypes } from 'kafkajs'
-import lz4 from 'lz4-napi'
-import snappy from 'snappy'
+import { type Admin, CompressionTypes } from 'kafkajs'
+import { addCodecs } from '../../support/codecs'
 import { type BrokerUnderTest, startBrokerUnderTest, unique } from './broker_under_test'
 import { endWireClients, fetchPartition, initProducer, produceBatch, recordBatch, WireClient } from './wire_client'
 
-CompressionCodecs[CompressionTypes.Snappy] = () => ({
-  compress: async (encoder: { buffer: Buffer }) => snappy.compress(encoder.buffer),
-  decompress: async (buffer: Buffer) => snappy.uncompress(buffer),
-})
-CompressionCodecs[CompressionTypes.LZ4] = () => ({
-  compress: async (encoder: { buffer: Buffer }) => lz4.compressFrame(encoder.buffer),
-  decompress: async (buffer: Buffer) => lz4.decompressFrame(buffer),
-})
+addCodecs()
 
 let broker: BrokerUnderTest
 let admin: Admin

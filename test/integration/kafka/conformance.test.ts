@@ -4,30 +4,24 @@ import { kafkaSink } from '../../../connectors/kafka/sink_config'
 import { kafkaSource } from '../../../connectors/kafka/source_config'
 import { silent } from '../../../runtime/events'
 import { json } from '../../../transforms/formats/json'
+import { testBroker } from '../../support/broker'
 import { conforms } from '../../support/conformance'
-import { contextFor, never, otherClient, readToEnd, recordsOf, sourceFor, unique } from '../../support/kafka'
-import { type Service, startKafka } from '../../support/services'
+import { contextFor, never, readToEnd, recordsOf, sourceFor, unique } from '../../support/kafka'
 
 /** The shared suites of sources and sinks against a broker. */
 
 const PARTITIONS = 3
 const filled = unique('conformance-filled')
 
-let service: Service
-beforeAll(async () => {
-  service = await startKafka()
-  await fill(filled)
-})
-afterAll(() => service?.stop())
+const broker = testBroker()
+beforeAll(() => fill(filled))
 
 /** Two partitions of some thousand records, in batches with and without compression, and one without any. */
 async function fill(topic: string): Promise<void> {
-  const client = otherClient(service.address)
-  const admin = client.admin()
-  const producer = client.producer()
-  await Promise.all([admin.connect(), producer.connect()])
+  const producer = broker.kafka.producer()
+  await producer.connect()
   try {
-    await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true })
+    await broker.admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true })
     for (let batch = 0; batch < 24; batch++) {
       const messages = Array.from({ length: 150 }, (_, i) => ({
         partition: batch % (PARTITIONS - 1),
@@ -39,7 +33,7 @@ async function fill(topic: string): Promise<void> {
       await producer.send({ topic, messages, compression })
     }
   } finally {
-    await Promise.all([admin.disconnect(), producer.disconnect()])
+    await producer.disconnect()
   }
 }
 
@@ -54,14 +48,14 @@ describe('source', () => {
         session_timeout: '6s',
         fetch: { max_bytes: '16KiB', max_wait: '50ms' },
       },
-      connection: connectionConfig.parse({ brokers: service.address, metadata_max_age: '2s' }),
+      connection: connectionConfig.parse({ brokers: broker.service.address, metadata_max_age: '2s' }),
       connectionName: 'kafka',
     }),
   })
 })
 
 async function idsIn(topic: string): Promise<readonly number[]> {
-  const source = sourceFor(contextFor(service.address), { topics: [topic] })
+  const source = sourceFor(contextFor(broker.service.address), { topics: [topic] })
   try {
     await source.open(never)
     const records = recordsOf(await readToEnd(await source.session(never)))
@@ -78,7 +72,7 @@ describe('sink', () => {
       return {
         // the suite's rows are of 2023, and a broker deletes by the records' own times
         config: { topic: { name: topic, config: { 'retention.ms': '-1' } }, value: 'json', transaction_timeout: '5s' },
-        connection: connectionConfig.parse({ brokers: service.address, metadata_max_age: '2s' }),
+        connection: connectionConfig.parse({ brokers: broker.service.address, metadata_max_age: '2s' }),
         connectionName: 'kafka',
         format: (_, part) =>
           json.create(json.config.parse({}), { registry: null, baseDir: '.', events: silent, topics: [topic], part }),

@@ -1,4 +1,3 @@
-import type { Admin, Kafka } from 'kafkajs'
 import type { KafkaConnection } from '../../../connectors/kafka/connection'
 import { TRUNCATED } from '../../../connectors/kafka/dead_letters'
 import { partitionOf } from '../../../connectors/kafka/murmur2'
@@ -10,36 +9,17 @@ import { createEmitter, silent } from '../../../runtime/events'
 import type { DeadLetter, LaneReader, Position, SinkContext, TransactionLane, WriteResult } from '../../../runtime/plugin'
 import { json } from '../../../transforms/formats/json'
 import { batchOf, schemaOf } from '../../support/batches'
-import { contextFor, never, otherClient, readToEnd, recordsOf, sourceFor, unique } from '../../support/kafka'
-import { type Service, startKafka } from '../../support/services'
+import { testBroker } from '../../support/broker'
+import { contextFor, never, readToEnd, recordsOf, sourceFor, unique } from '../../support/kafka'
 
-let service: Service
-let kafka: Kafka
-let admin: Admin
-const open: { close(): Promise<void> }[] = []
-
-beforeAll(async () => {
-  service = await startKafka()
-  kafka = otherClient(service.address)
-  admin = kafka.admin()
-  await admin.connect()
-})
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(o => o.close()))
-})
-
-afterAll(async () => {
-  await admin.disconnect()
-  await service.stop()
-})
+const broker = testBroker()
 
 const schema = schemaOf({ id: 'i64', name: 'utf8', ts: 'timestamp(ms)' })
 const rowsFrom = (first: number, n: number, size = 1) =>
   Array.from({ length: n }, (_, i) => ({ id: first + i, name: `n${first + i}`.repeat(size), ts: 1_700_000_000_000 + i }))
 
 const contextOf = (flow: string, pipeline: string, sourceTopics: string[] = []): SinkContext<KafkaConnection> => ({
-  ...contextFor(service.address, { flow, pipeline }),
+  ...contextFor(broker.service.address, { flow, pipeline }),
   sourceTopics,
   format: (spec, part, topic) =>
     json.create(json.config.parse(spec.config ?? {}) as never, {
@@ -62,7 +42,7 @@ const KEPT = { 'retention.ms': -1 }
 const openSink = async (options: Record<string, unknown>, context: SinkContext<KafkaConnection>): Promise<KafkaSink> => {
   const topic = typeof options.topic === 'string' ? { name: options.topic, config: KEPT } : options.topic
   const sink = new KafkaSink(configOf({ ...options, topic }), context)
-  open.push(sink)
+  broker.keep(sink)
   await sink.open(schema, never)
   return sink
 }
@@ -86,8 +66,7 @@ const write = (lane: TransactionLane, rows: ReturnType<typeof rowsFrom>, positio
 const at = (offset: number): Position[] => [{ topic: 'file', partition: 0, offset, metadata: `m${offset}` }]
 
 const readTopic = async (topic: string, isolation = 'read_committed') => {
-  const source = sourceFor(contextFor(service.address), { topics: [topic], isolation })
-  open.push(source)
+  const source = broker.keep(sourceFor(contextFor(broker.service.address), { topics: [topic], isolation }))
   await source.open(never)
   return recordsOf(await readToEnd(await source.session(never)))
 }
@@ -209,10 +188,9 @@ test('a record larger than the topic takes fails alone, all others are written',
 test('from Kafka to Kafka: positions go to the source’s group, and a worker that lost its lanes cannot commit', async () => {
   const from = unique('in')
   const to = unique('out')
-  await admin.createTopics({ topics: [{ topic: from, numPartitions: 2 }], waitForLeaders: true })
+  await broker.admin.createTopics({ topics: [{ topic: from, numPartitions: 2 }], waitForLeaders: true })
   const context = contextOf('f', unique('p'), [from])
-  const source: KafkaSource = sourceFor(context, { topics: [from] })
-  open.push(source)
+  const source: KafkaSource = broker.keep(sourceFor(context, { topics: [from] }))
   await source.open(never)
   const session = await source.session(never)
   const sink = await openSink({ topic: to }, context)
@@ -231,8 +209,7 @@ test('from Kafka to Kafka: positions go to the source’s group, and a worker th
     { offset: 4, metadata: 'b' },
   ])
   // the lane goes to another worker that has not opened its writer yet: only the group can refuse the old one
-  const other: KafkaSource = sourceFor(context, { topics: [from] })
-  open.push(other)
+  const other: KafkaSource = broker.keep(sourceFor(context, { topics: [from] }))
   await source.close()
   await other.open(never)
   const [heir] = (await other.session(never)).lanes
@@ -243,7 +220,7 @@ test('from Kafka to Kafka: positions go to the source’s group, and a worker th
 
 test('a topic with other settings is refused', async () => {
   const topic = unique('out')
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+  await broker.admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
   const refused = { code: 'K007_TOPIC_SETTINGS' }
   const context = contextOf('f', unique('p'))
   await expect(openSink({ topic: { name: topic, partitions: 2 } }, context)).rejects.toMatchObject(refused)
@@ -276,9 +253,9 @@ describe('dead letters', () => {
   })
 
   const writerFor = async (topic: string) => {
-    const writer = kafkaSink.deadLetters?.(topic, contextFor(service.address) as never)
+    const writer = kafkaSink.deadLetters?.(topic, contextFor(broker.service.address) as never)
     if (!writer) throw new Error('no dead letters')
-    open.push(writer)
+    broker.keep(writer)
     await writer.open(never)
     return writer
   }

@@ -1,69 +1,37 @@
-import { type Admin, CompressionCodecs, CompressionTypes, type Kafka, type KafkaMessage } from 'kafkajs'
-import lz4 from 'lz4-napi'
-import snappy from 'snappy'
+import { CompressionTypes, type KafkaMessage } from 'kafkajs'
 import type { KafkaSource } from '../../../connectors/kafka/source'
 import type { Chunk } from '../../../runtime/plugin'
+import { testBroker } from '../../support/broker'
+import { addCodecs } from '../../support/codecs'
 import {
   begin,
   contextFor,
   expectContiguous,
   javaPartitioner,
   never,
-  otherClient,
   readToEnd,
   readUntil,
   recordsOf,
   sourceFor,
   unique,
 } from '../../support/kafka'
-import { type Service, startKafka } from '../../support/services'
 
-CompressionCodecs[CompressionTypes.Snappy] = () => ({
-  compress: async (encoder: { buffer: Buffer }) => snappy.compress(encoder.buffer),
-  decompress: async (buffer: Buffer) => snappy.uncompress(buffer),
-})
-CompressionCodecs[CompressionTypes.LZ4] = () => ({
-  compress: async (encoder: { buffer: Buffer }) => lz4.compressFrame(encoder.buffer),
-  decompress: async (buffer: Buffer) => lz4.decompressFrame(buffer),
-})
+addCodecs()
 
-let service: Service
-let kafka: Kafka
-let admin: Admin
-const open: KafkaSource[] = []
-
-beforeAll(async () => {
-  service = await startKafka()
-  kafka = otherClient(service.address)
-  admin = kafka.admin()
-  await admin.connect()
-})
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(s => s.close()))
-})
-
-afterAll(async () => {
-  await admin.disconnect()
-  await service.stop()
-})
-
-const newTopic = async (numPartitions = 1): Promise<string> => {
-  const topic = unique('topic')
-  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
-  return topic
-}
+const broker = testBroker()
 
 const produce = async (topic: string, messages: object[], compression = CompressionTypes.None): Promise<void> => {
-  const producer = kafka.producer({ createPartitioner: javaPartitioner })
+  const producer = broker.kafka.producer({ createPartitioner: javaPartitioner })
   await producer.connect()
   await producer.send({ topic, messages: messages as never, compression })
   await producer.disconnect()
 }
 
-const openSource = async (options: Record<string, unknown>, context = contextFor(service.address)): Promise<KafkaSource> => {
-  const source = sourceFor(context, options)
-  open.push(source)
+const openSource = async (
+  options: Record<string, unknown>,
+  context = contextFor(broker.service.address),
+): Promise<KafkaSource> => {
+  const source = broker.keep(sourceFor(context, options))
   await source.open(never)
   return source
 }
@@ -74,7 +42,7 @@ const readWithKafkajs = async (
   count: number,
   readUncommitted = false,
 ): Promise<(KafkaMessage & { partition: number })[]> => {
-  const consumer = kafka.consumer({ groupId: unique('check'), readUncommitted, maxWaitTimeInMs: 50, sessionTimeout: 6000 })
+  const consumer = broker.kafka.consumer({ groupId: unique('check'), readUncommitted, maxWaitTimeInMs: 50, sessionTimeout: 6000 })
   const seen: (KafkaMessage & { partition: number })[] = []
   await consumer.connect()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -111,7 +79,7 @@ const comparableKafkajs = (messages: (KafkaMessage & { partition: number })[]) =
   }))
 
 test.each(['None', 'GZIP', 'Snappy', 'LZ4'] as const)('reads what kafkajs reads, %s', async codec => {
-  const topic = await newTopic(3)
+  const topic = await broker.newTopic(3)
   const now = Date.now()
   const messages = Array.from({ length: 500 }, (_, i) => ({
     key: i % 5 === 0 ? null : `k${i}`,
@@ -120,7 +88,7 @@ test.each(['None', 'GZIP', 'Snappy', 'LZ4'] as const)('reads what kafkajs reads,
     timestamp: String(now - (i % 11) * 100_000),
   }))
   for (let i = 0; i < messages.length; i += 50) await produce(topic, messages.slice(i, i + 50), CompressionTypes[codec])
-  const source = await openSource({ topics: [topic] }, contextFor(service.address, { lanes: 2 }))
+  const source = await openSource({ topics: [topic] }, contextFor(broker.service.address, { lanes: 2 }))
   const session = await source.session(never)
   const chunks = await readToEnd(session)
   expectContiguous(chunks)
@@ -131,10 +99,10 @@ test.each(['None', 'GZIP', 'Snappy', 'LZ4'] as const)('reads what kafkajs reads,
 })
 
 test('interleaved committed, aborted and plain producers: read_committed is what was committed, read_uncommitted equals kafkajs', async () => {
-  const topic = await newTopic(2)
+  const topic = await broker.newTopic(2)
   const producers = await Promise.all(
     ['a', 'b'].map(async id => {
-      const producer = kafka.producer({
+      const producer = broker.kafka.producer({
         transactionalId: unique(id),
         idempotent: true,
         maxInFlightRequests: 1,
@@ -178,7 +146,7 @@ test('interleaved committed, aborted and plain producers: read_committed is what
 })
 
 test('starts in the middle of a batch at exactly the given offset', async () => {
-  const topic = await newTopic()
+  const topic = await broker.newTopic()
   await produce(
     topic,
     Array.from({ length: 100 }, (_, i) => ({ value: `${i}` })),
@@ -197,9 +165,9 @@ test('starts in the middle of a batch at exactly the given offset', async () => 
 })
 
 test('commits positions with metadata in one request and reads them back in the next session', async () => {
-  const topic = await newTopic(3)
+  const topic = await broker.newTopic(3)
   await produce(topic, [{ value: 'x', partition: 0 }])
-  const context = contextFor(service.address)
+  const context = contextFor(broker.service.address)
   const first = await openSource({ topics: [topic] }, context)
   const [lane] = (await first.session(never)).lanes
   const before = await lane.committed(never)
@@ -215,8 +183,8 @@ test('commits positions with metadata in one request and reads them back in the 
 })
 
 test('a second worker gets whole lanes, and the first may commit no more for any of them', async () => {
-  const topic = await newTopic(8)
-  const context = contextFor(service.address, { lanes: 4 })
+  const topic = await broker.newTopic(8)
+  const context = contextFor(broker.service.address, { lanes: 4 })
   const first = await openSource({ topics: [topic] }, context)
   const alone = await first.session(never)
   expect(alone.lanes.map(l => l.lane)).toEqual([0, 1, 2, 3])
@@ -236,8 +204,8 @@ test('a second worker gets whole lanes, and the first may commit no more for any
 })
 
 test('a worker beyond the number of lanes has a session without lanes', async () => {
-  const topic = await newTopic(2)
-  const context = contextFor(service.address, { lanes: 1 })
+  const topic = await broker.newTopic(2)
+  const context = contextFor(broker.service.address, { lanes: 1 })
   const first = await openSource({ topics: [topic] }, context)
   await first.session(never)
   const second = await openSource({ topics: [topic] }, context)
@@ -246,8 +214,8 @@ test('a worker beyond the number of lanes has a session without lanes', async ()
 })
 
 test('a worker with other lanes is refused and the running one does not notice', async () => {
-  const topic = await newTopic(2)
-  const context = contextFor(service.address, { lanes: 2 })
+  const topic = await broker.newTopic(2)
+  const context = contextFor(broker.service.address, { lanes: 2 })
   const first = await openSource({ topics: [topic] }, context)
   const session = await first.session(never)
   const other = await openSource({ topics: [topic] }, { ...context, lanes: 3 })
@@ -256,26 +224,26 @@ test('a worker with other lanes is refused and the running one does not notice',
 })
 
 test('records deleted under a position stop the lane and leave the committed position alone', async () => {
-  const topic = await newTopic()
+  const topic = await broker.newTopic()
   await produce(
     topic,
     Array.from({ length: 20 }, (_, i) => ({ value: `${i}` })),
   )
-  const context = contextFor(service.address)
+  const context = contextFor(broker.service.address)
   const source = await openSource({ topics: [topic] }, context)
   const [lane] = (await source.session(never)).lanes
   await lane.commit([{ topic, partition: 0, offset: 5, metadata: 'pending' }], never)
-  await admin.fetchTopicOffsets(topic) // makes the admin client learn the leader
-  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '10' }] })
+  await broker.admin.fetchTopicOffsets(topic) // makes the admin client learn the leader
+  await broker.admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '10' }] })
   lane.begin(new Map([[`${topic}|0`, 5]]))
   await expect(lane.poll(never)).rejects.toMatchObject({ code: 'K001_OFFSET_OUT_OF_RANGE', retriable: false })
   await source.close()
-  const stored = await admin.fetchOffsets({ groupId: `olap-connect.${context.pipeline}.${context.flow}`, topics: [topic] })
+  const stored = await broker.admin.fetchOffsets({ groupId: `olap-connect.${context.pipeline}.${context.flow}`, topics: [topic] })
   expect(stored[0].partitions).toEqual([{ partition: 0, offset: '5', metadata: 'pending' }])
 })
 
 test('a paused partition is not fetched while the others are, and resume brings the rest', async () => {
-  const topic = await newTopic(2)
+  const topic = await broker.newTopic(2)
   const source = await openSource({ topics: [topic] })
   const [lane] = (await source.session(never)).lanes
   await begin(lane)
@@ -292,7 +260,7 @@ test('a paused partition is not fetched while the others are, and resume brings 
 })
 
 test('what is not polled is bounded per partition, and a record larger than the bound is read', async () => {
-  const topic = await newTopic()
+  const topic = await broker.newTopic()
   const large = 'x'.repeat(600_000)
   await produce(topic, [{ value: large }])
   for (let i = 0; i < 20; i++) await produce(topic, [{ value: 'y'.repeat(5_000) }])
@@ -312,13 +280,12 @@ test('what is not polled is bounded per partition, and a record larger than the 
 })
 
 test('an unknown topic is waited for, then named', async () => {
-  const source = sourceFor(contextFor(service.address), { topics: [unique('missing')] })
-  open.push(source)
+  const source = broker.keep(sourceFor(contextFor(broker.service.address), { topics: [unique('missing')] }))
   await expect(source.open(never)).rejects.toMatchObject({ code: 'K005_UNKNOWN_TOPIC', retriable: true })
 })
 
 test('poll, committed and session end with the signal', async () => {
-  const topic = await newTopic()
+  const topic = await broker.newTopic()
   const source = await openSource({ topics: [topic] })
   const [lane] = (await source.session(never)).lanes
   await begin(lane)

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { DEFAULT_LISTEN } from '../../cli/listen'
-import { type Bench, CONNECTIONS, type RunningConnect, runResult, start, startBench } from '../support/connect'
+import { type Bench, type RunningConnect, runResult, start, startBench } from '../support/connect'
 
 /** What a run says and does where something is in its way from the start. */
 
@@ -68,12 +68,9 @@ flows:
 
 describe('a topic that does not exist', () => {
   const reader = (name: string, topics: readonly string[]): string =>
-    bench.file(
-      `${name}.yaml`,
-      `name: ${bench.unique(name)}
-${CONNECTIONS}
-flows:
-  ingest:
+    bench.pipeline(
+      name,
+      `  ingest:
     source: {type: kafka, topics: [${topics}], value: json}
     sink: {type: kafka, topic: ${bench.unique(name)}-out, value: json}
 `,
@@ -127,12 +124,9 @@ flows:
 
 test('a flow of a view ends with the flow that should have made it', async () => {
   const table = bench.identifier('noview')
-  const file = bench.file(
-    'no-view.yaml',
-    `name: ${bench.unique('noview')}
-${CONNECTIONS}
-flows:
-  ingest:
+  const file = bench.pipeline(
+    'noview',
+    `  ingest:
     source: {type: file, path: nothing-here/*.csv, schema: {ts: timestamp(ms), value: f64}}
     sink: {type: clickhouse, table: ${table}, time: ts}
   detect:
@@ -149,12 +143,9 @@ views:
 
 test('a second run in the same data folder is refused before it takes lanes from the first', async () => {
   const topic = bench.unique('made')
-  const file = bench.file(
-    'twice.yaml',
-    `name: ${bench.unique('twice')}
-${CONNECTIONS}
-flows:
-  copy:
+  const file = bench.pipeline(
+    'twice',
+    `  copy:
     source: {type: kafka, topics: [${topic}], value: json, session_timeout: 2s}
     sink: {type: kafka, topic: ${topic}-copy, value: json}
   make:

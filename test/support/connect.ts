@@ -126,6 +126,8 @@ export interface Bench {
   readonly schemas: SchemaRegistry
   /** Writes a file into the folder; gives its path. */
   file(name: string, content: string | Buffer): string
+  /** The same for a pipeline of that name with the connections and these flows, indented by two; gives its path. */
+  pipeline(name: string, flows: string): string
   /** Runs `connect run FILE --until-caught-up --json` with the variables. */
   run(file: string, args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Outcome>
   startRun(file: string, args?: readonly string[], env?: Readonly<Record<string, string>>): RunningConnect
@@ -203,6 +205,11 @@ export async function startBench(): Promise<Bench> {
     run.ended.finally(() => started.delete(run)).catch(() => {})
     return run
   }
+  const file: Bench['file'] = (name, content) => {
+    const file = path.join(folder, name)
+    writeFileSync(file, content)
+    return file
+  }
   return {
     kafka,
     registry,
@@ -217,11 +224,8 @@ export async function startBench(): Promise<Bench> {
     createTopic: (topic, partitions, config = {}) => createTopic(client, topic, partitions, config),
     registerValues: (topic, schema) => register(registry.address, `${topic}-value`, schema),
     decode: ({ value }) => schemas.decode(value ?? Buffer.alloc(0)),
-    file(name, content) {
-      const file = path.join(folder, name)
-      writeFileSync(file, content)
-      return file
-    },
+    file,
+    pipeline: (name, flows) => file(`${name}.yaml`, `name: ${unique(name)}\n${CONNECTIONS}\nflows:\n${flows}`),
     startRun,
     run: (file, args, more) => startRun(file, args, more).ended,
     async sql(statement) {

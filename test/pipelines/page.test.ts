@@ -36,7 +36,7 @@ ${CONNECTIONS}flows:
   detect:
     source: {type: view, view: ${name}_1m}
     transforms:
-      - {type: score, detectors: {level: {type: ewma, features: [mean, peak], warmup: 60}}, threshold: 4}
+      - {type: score, detectors: {level: {type: ewma, features: [peak, mean], warmup: 60}}, threshold: 4}
     sink: {type: kafka, topic: {name: ${name}-anomalies, config: {retention.ms: "-1"}}}
 views:
   ${name}_1m: {from: ${name}, size: 1m, keys: [device], columns: {n: count(), mean: avg(cpu), peak: max(cpu), last: "argMax(device, ts)"}, delay: 10s, lateness: 3m}
@@ -275,6 +275,16 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
       expect(await page.textContent('#views .tabs .badge')).toMatch(/^\d+ keys?$/)
     })
 
+    test('a card shows the column in which its key is strange, with its name, until the reader chooses one', async () => {
+      const rows = (await anomalies()).filter(a => a.key.device === 'd17' && a.status !== 'retracted')
+      expect(await page.inputValue('#column')).toBe('')
+      // what a card of a key that is not strange shows is another one
+      expect(await page.textContent('.card:nth-child(2) .latest span')).not.toBe(rows[0].feature)
+      expect(await page.textContent('.card:first-child .latest span')).toBe(rows[0].feature)
+      await page.selectOption('#column', 'n')
+      expect(await page.textContent('.card:first-child .latest span')).toBe('n')
+    })
+
     test('marks of an axis of counts are whole', async () => {
       // what is written on the canvas of a chart that is drawn anew
       await page.evaluate(`(() => {
@@ -285,6 +295,8 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
           return fillText.call(this, text, ...rest)
         }
       })()`)
+      await page.selectOption('#column', 'mean')
+      await page.evaluate('globalThis.written.length = 0')
       await page.selectOption('#column', 'n')
       const marks = async () => ((await page.evaluate('globalThis.written')) as string[]).filter(t => /^[\d.]+$/.test(t))
       const written = await until('marks', marks, all => all.includes('2'))

@@ -25,11 +25,13 @@ export function onFinding(goTo) {
  * @param {{ verdict: Verdict, status: Status }} state
  */
 export function showVerdict({ verdict, status }) {
-  banner(verdict.level, LEVEL[verdict.level], verdict.headline, told(verdict.detail))
-  setText($('#verdict .source'), `${status.pipelines.map(p => p.name).join(', ')} · ${moment(status.now)}`)
+  const [worst] = verdict.findings
+  // what is wrong stands below, sentence by sentence
+  const detail = worst ? whatWorks(status) : told(verdict.detail)
+  banner(verdict.level, worst && !worst.now ? 'Nothing is wrong now' : LEVEL[verdict.level], verdict.headline, detail)
+  setText($('#verdict .source'), `${status.pipelines.map(p => p.name).join(', ')}, as of ${moment(status.now)}`)
   document.title = `${SIGN[verdict.level]} ${verdict.headline}`
   const findings = $('#findings')
-  // also one that is in the banner already: a click leads to what it is about
   findings.hidden = verdict.findings.length === 0
   const shown = verdict.findings.slice(0, MOST_FINDINGS)
   const rows = shown.map(f =>
@@ -53,6 +55,18 @@ export function showVerdict({ verdict, status }) {
   )
   if (verdict.rest !== '') rows.push(el('p', { class: 'rest' }, `and ${verdict.rest}`))
   replace(findings, rows)
+}
+
+/** @param {Status} status */
+function whatWorks({ flows, services }) {
+  const meant = flows.filter(f => f.state !== 'finished' && f.state !== 'stopped')
+  const running = meant.filter(f => f.state === 'running').length
+  const up = services.filter(s => s.state === 'up').length
+  const parts = [
+    ...(meant.length > 0 ? [`${running} of ${meant.length} flows running`] : []),
+    ...(services.length > 0 ? [`${up} of ${services.length} services up`] : []),
+  ]
+  return parts.join(', ')
 }
 
 /**

@@ -1,6 +1,7 @@
 // Series of views: a card a key, the strangest first. Only what is on the screen is asked for and drawn.
 import { chartData, hasBand, markersIn, noteOf, seriesChart } from './chart.mjs'
 import { $, ask, atMost, count, el, setText, value } from './dom.mjs'
+import { drawTabs, idOf } from './tabs.mjs'
 
 const PAGE = 12
 /** Cards at most; beyond, the search finds keys. */
@@ -38,12 +39,15 @@ const state = {
   chosen: null,
   /** Says when there are new windows. */
   version: '',
+  /** Column of a card whose key is not strange, unless the reader has chosen one. */
+  first: '',
 }
 /**
  * One key on the screen, or near it.
  * @typedef {object} Card
  * @property {string} id key as JSON
  * @property {any} root
+ * @property {any} column
  * @property {any} latest
  * @property {any} note
  * @property {any} plot
@@ -61,8 +65,6 @@ const cards = new Map()
 /** The reader has chosen a view, a key or a search: what is shown is not changed for them. */
 let touched = false
 
-/** @param {View} view */
-const idOf = view => `${view.pipeline}/${view.name}`
 /** @param {View} view */
 const urlOf = (view, rest = '') =>
   `/api/views/${encodeURIComponent(view.name)}${rest}?pipeline=${encodeURIComponent(view.pipeline)}`
@@ -138,8 +140,8 @@ export function viewsChanged(status, findings) {
   if (!state.view) return
   const strange = findings.filter(f => f.kind === 'anomaly')
   // what is wrong is what the reader came for: unless told otherwise, the view where the worst of it is
-  const wrong = strange.flatMap(viewsOf)
-  if (!touched && wrong.length > 0 && !wrong.includes(state.view)) choose(wrong[0], strange[0].feature)
+  const wrong = (strange.some(f => f.now) ? strange.filter(f => f.now) : strange).flatMap(viewsOf)
+  if (!touched && wrong.length > 0 && !wrong.includes(state.view)) choose(wrong[0])
   const now = new Map(strange.filter(f => f.now).flatMap(f => nameOf(f).map(id => [id, f.level])))
   if (now.size !== state.now.size || [...now].some(([id, level]) => state.now.get(id) !== level)) {
     state.now = now
@@ -185,7 +187,11 @@ function choose(view, feature = null) {
     $('#cards').replaceChildren()
     const watched = [...new Set(view.detectors.flatMap(d => d.features))]
     const columns = [...watched, ...view.columns.filter(c => !watched.includes(c))]
-    $('#column').replaceChildren(...columns.map(c => el('option', { value: c }, c)))
+    const options = columns.map(c => el('option', { value: c }, c))
+    // each card the column in which its key is strange, else the first
+    if (watched.length > 1) options.unshift(el('option', { value: '' }, 'what is strange'))
+    $('#column').replaceChildren(...options)
+    state.first = columns[0] ?? ''
   }
   if ([...$('#column').options].some(o => o.value === feature)) $('#column').value = feature
   showTabs()
@@ -193,33 +199,12 @@ function choose(view, feature = null) {
 }
 
 function showTabs() {
-  const several = new Set(state.views.map(v => v.pipeline)).size > 1
-  const tabs = state.views.map(v => {
-    const strange = [...state.now].filter(([id]) => id.startsWith(`${idOf(v)}/[`)).map(([, level]) => level)
-    const tab = el(
-      'button',
-      {
-        type: 'button',
-        role: 'tab',
-        'aria-selected': String(v === state.view),
-        data: { view: idOf(v) },
-        click: () => {
-          touched = true
-          state.search = $('#search').value = ''
-          state.chosen = null
-          choose(v)
-        },
-      },
-      several ? idOf(v) : v.name,
-    )
-    const level = strange.includes('critical') ? 'critical' : 'warning'
-    const title = 'Keys that look wrong now in this view; one that does in several views counts in each'
-    const keys = `${strange.length} ${strange.length === 1 ? 'key' : 'keys'}`
-    if (strange.length > 0) tab.append(el('span', { class: 'badge', title, data: { level } }, keys))
-    return tab
+  drawTabs(state.views, state.view, state.now, view => {
+    touched = true
+    state.search = $('#search').value = ''
+    state.chosen = null
+    choose(view)
   })
-  const bar = $('#views .tabs')
-  if (tabs.length !== bar.children.length || tabs.some((t, i) => !t.isEqualNode(bar.children[i]))) bar.replaceChildren(...tabs)
 }
 
 const searched = atMost(200, () => {
@@ -282,18 +267,19 @@ function showCards() {
 function makeCard(id) {
   const key = JSON.parse(id)
   const name = el('h3', {}, key.join(' · ') || 'all records')
-  const latest = el('span', { class: 'latest' })
+  const latest = el('strong', {})
+  const column = el('span', {})
   const note = el('p', { class: 'note' })
   const plot = el('div', { class: 'plot' })
   const root = el(
     'article',
     { class: 'card', data: { key: id, level: 'ok' } },
-    el('div', { class: 'top' }, name, latest),
+    el('div', { class: 'top' }, name, el('span', { class: 'latest' }, column, latest)),
     note,
     plot,
   )
   /** @type {Card} */
-  const card = { id, root, latest, note, plot, chart: null, series: null, visible: false }
+  const card = { id, root, column, latest, note, plot, chart: null, series: null, visible: false }
   cards.set(id, card)
   sight.observe(root)
   return card
@@ -381,10 +367,11 @@ function redraw() {
 function draw(card) {
   const { view } = state
   if (!view || !card.series) return
-  const column = $('#column').value
   const all = state.anomalies.filter(a => ofView(view, a) && keyOf(view, a) === card.id)
   // as in the findings: a suppressed one says that what was raised goes on, and nothing alone
   const own = all.some(stands) ? all : []
+  const strange = own[0]?.feature ?? null
+  const column = $('#column').value || (strange !== null && strange in card.series.columns ? strange : state.first)
   // one that names other columns is shown there
   const here = own.filter(a => Object.keys(a.features).length === 0 || column in a.features)
   const data = chartData(card.series, column, view.slide_ms, new Set(here.map(a => a.window_end)))
@@ -395,6 +382,7 @@ function draw(card) {
   card.root.dataset.band = hasBand(data)
   card.root.dataset.level = state.now.get(`${idOf(view)}/${card.id}`) ?? 'ok'
   const values = card.series.columns[column] ?? []
+  setText(card.column, column)
   setText(card.latest, values.length > 0 ? value(values[values.length - 1]) : '')
   setText(card.note, noteOf(card.series, own, column, markers))
 }

@@ -1,9 +1,5 @@
-import { ErrorCode, ProtocolError } from '../errors'
 import type { Api } from './api'
-import { fencedCode } from './fenced_code'
-
-/** First version that knows PRODUCER_FENCED. */
-const FENCED_SINCE = 2
+import { FENCED_SINCE, refusal } from './refusal'
 
 export const addOffsetsToTxn: Api = {
   key: 25,
@@ -16,15 +12,11 @@ export const addOffsetsToTxn: Api = {
     const epoch = body.int16()
     const group = body.string()
     body.tags()
-    let error: ErrorCode = ErrorCode.NONE
-    try {
-      broker.transactions.addGroup(transactionalId, { producerId, epoch }, group)
-    } catch (refused) {
-      if (!(refused instanceof ProtocolError)) throw refused
-      error = fencedCode(refused, version >= FENCED_SINCE)
-    }
+    const refused = refusal(version >= FENCED_SINCE, () =>
+      broker.transactions.addGroup(transactionalId, { producerId, epoch }, group),
+    )
     reply.int32(0)
-    reply.int16(error)
+    reply.int16(refused)
     reply.tags()
     return 'reply'
   },

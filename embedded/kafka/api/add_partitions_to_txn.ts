@@ -1,9 +1,6 @@
-import { ErrorCode, ProtocolError } from '../errors'
+import { ErrorCode } from '../errors'
 import type { Api } from './api'
-import { fencedCode } from './fenced_code'
-
-/** First version that knows PRODUCER_FENCED. */
-const FENCED_SINCE = 2
+import { FENCED_SINCE, refusal } from './refusal'
 
 export const addPartitionsToTxn: Api = {
   key: 24,
@@ -23,23 +20,16 @@ export const addPartitionsToTxn: Api = {
     const all = topics.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition })))
     const missing = (topic: string, partition: number): boolean => broker.topics.partition(topic, partition) === undefined
     const anyMissing = all.some(({ topic, partition }) => missing(topic, partition))
-    let refusal: ErrorCode = ErrorCode.NONE
     // all or nothing: beside a partition that does not exist the others are not added either
-    if (!anyMissing) {
-      try {
-        broker.transactions.addPartitions(transactionalId, { producerId, epoch }, all)
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error
-        refusal = fencedCode(error, version >= FENCED_SINCE)
-      }
-    }
+    const add = (): void => broker.transactions.addPartitions(transactionalId, { producerId, epoch }, all)
+    const refused = anyMissing ? ErrorCode.OPERATION_NOT_ATTEMPTED : refusal(version >= FENCED_SINCE, add)
     reply.int32(0)
     reply.array(topics, ({ topic, partitions }) => {
       reply.string(topic)
       reply.array(partitions, partition => {
         reply.int32(partition)
         if (missing(topic, partition)) reply.int16(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-        else reply.int16(anyMissing ? ErrorCode.OPERATION_NOT_ATTEMPTED : refusal)
+        else reply.int16(refused)
         reply.tags()
       })
       reply.tags()

@@ -1,9 +1,5 @@
-import { ErrorCode, ProtocolError } from '../errors'
 import type { Api } from './api'
-import { fencedCode } from './fenced_code'
-
-/** First version that knows PRODUCER_FENCED. */
-const FENCED_SINCE = 2
+import { FENCED_SINCE, refusal } from './refusal'
 
 export const endTxn: Api = {
   key: 26,
@@ -16,15 +12,11 @@ export const endTxn: Api = {
     const epoch = body.int16()
     const commit = body.boolean()
     body.tags()
-    let error: ErrorCode = ErrorCode.NONE
-    try {
-      broker.transactions.end(transactionalId, { producerId, epoch }, commit ? 'commit' : 'abort')
-    } catch (refused) {
-      if (!(refused instanceof ProtocolError)) throw refused
-      error = fencedCode(refused, version >= FENCED_SINCE)
-    }
+    const refused = refusal(version >= FENCED_SINCE, () =>
+      broker.transactions.end(transactionalId, { producerId, epoch }, commit ? 'commit' : 'abort'),
+    )
     reply.int32(0)
-    reply.int16(error)
+    reply.int16(refused)
     reply.tags()
     return 'reply'
   },

@@ -1,7 +1,7 @@
 import { ErrorCode, ProtocolError } from '../errors'
 import type { ProducerIdentity } from '../transactions/transactions'
 import type { Api } from './api'
-import { fencedCode } from './fenced_code'
+import { fencedCode } from './refusal'
 
 type Result = ProducerIdentity & { readonly error: ErrorCode }
 

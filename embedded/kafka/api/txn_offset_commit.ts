@@ -1,7 +1,7 @@
 import { ErrorCode, ProtocolError } from '../errors'
 import type { Api } from './api'
-import { fencedCode } from './fenced_code'
 import { readOffsets, writeOffsetResults } from './offset_commit'
+import { refusal } from './refusal'
 
 export const txnOffsetCommit: Api = {
   key: 28,
@@ -22,17 +22,14 @@ export const txnOffsetCommit: Api = {
     body.tags()
 
     const { groups, transactions } = broker
-    let refusal: ErrorCode = ErrorCode.NONE
-    try {
+    const refused = refusal(false, () => {
       transactions.checkGroup(transactionalId, { producerId, epoch }, groupId)
       const group = generation < 0 ? groups.getOrCreate(groupId) : groups.get(groupId)
-      refusal = group?.checkCommit({ memberId, instanceId, generation, transactional: true }) ?? ErrorCode.ILLEGAL_GENERATION
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      refusal = fencedCode(error, false)
-    }
+      const code = group?.checkCommit({ memberId, instanceId, generation, transactional: true }) ?? ErrorCode.ILLEGAL_GENERATION
+      if (code !== ErrorCode.NONE) throw new ProtocolError(code, `commit refused to ${memberId || transactionalId}`)
+    })
     reply.int32(0)
-    writeOffsetResults(call, topics, refusal, offsets => groups.offsets.addPending(groupId, producerId, offsets))
+    writeOffsetResults(call, topics, refused, offsets => groups.offsets.addPending(groupId, producerId, offsets))
     reply.tags()
     return 'reply'
   },

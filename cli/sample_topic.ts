@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { stringify } from 'yaml'
+import { ConnectError } from '../runtime/errors'
 import type { Schema } from '../runtime/schema'
 import type { Io } from './io'
 import type { SCAFFOLD_VALUES } from './scaffold'
@@ -24,11 +25,13 @@ export interface SampleOptions {
   /** Addresses, `embedded` or a `${VARIABLE}`, as in a pipeline file. */
   readonly brokers: string
   readonly registry: string | null
+  /** The address that `registry` stands for where nobody named one; it is told, and how to name another. */
+  readonly assumed: string | null
   readonly data: string
 }
 
 /** Reads the first records of a topic, and their schema from the registry where they are Avro. Commits nothing. */
-export async function sampleTopic({ topic, brokers, registry, data }: SampleOptions, io: Io): Promise<TopicSample> {
+export async function sampleTopic({ topic, brokers, registry, assumed, data }: SampleOptions, io: Io): Promise<TopicSample> {
   const folder = mkdtempSync(path.join(tmpdir(), 'connect-init-'))
   const file = path.join(folder, 'sample.yaml')
   const kafka = { brokers, ...(registry === null ? {} : { schema_registry: registry }) }
@@ -55,12 +58,26 @@ export async function sampleTopic({ topic, brokers, registry, data }: SampleOpti
       const { rows: raw } = await read('bytes', LOOK_AT)
       const value = formatOf(raw, registry !== null)
       if (raw.length === 0) return { value, schema: null, rows: [] }
-      const { rows, schema } = await read(value, SHOW)
+      const guessed = value === 'avro' ? assumed : null
+      if (guessed !== null) await io.err(`its schemas are looked for in ${guessed}; ${NAME_REGISTRY}\n`)
+      const { rows, schema } = await read(value, SHOW).catch((error: unknown) => {
+        throw guessed === null ? error : withoutRegistry(error, guessed)
+      })
       return { value, schema, rows: rows.map(withoutProvenance) }
     })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+const NAME_REGISTRY = '--registry URL or the variable SCHEMA_REGISTRY_URL names another'
+
+/** A registry that nobody named does not answer, or has not these schemas: what is missing is its address. */
+export function withoutRegistry(error: unknown, guessed: string): unknown {
+  if (!(error instanceof ConnectError)) return error
+  const { code, message, stage, retriable } = error
+  const hint = `nobody named a schema registry, so it was ${guessed}: ${NAME_REGISTRY}`
+  return new ConnectError(code, message, { stage, retriable, cause: error, hint })
 }
 
 /** By the values: Confluent's Avro begins with a zero byte, JSON objects parse. An empty topic is taken for what is usual. */

@@ -27,6 +27,8 @@ export interface InitOptions {
   readonly json?: boolean
 }
 
+/** Of a cluster elsewhere, where nobody names one. */
+const LOCAL_REGISTRY = 'http://localhost:8081'
 const NAME = /^[a-z0-9][a-z0-9_-]*$/
 const TABLE = /^[A-Za-z_][A-Za-z0-9_]{0,199}$/
 const TOPIC = /^[A-Za-z0-9._-]{1,249}$/
@@ -137,8 +139,12 @@ async function sampleOf(source: ScaffoldSource, options: InitOptions, io: Io): P
       brokers: options.brokers ?? variable('KAFKA_BROKERS', brokers),
       registry: options.registry ?? (registry === null ? null : variable('SCHEMA_REGISTRY_URL', registry)),
     }
-    const { value, schema, rows } = await sampleTopic({ topic, ...seen, data: options.data }, io)
-    return { source: options.value === undefined ? { ...source, value } : source, schema, rows }
+    const named = options.registry !== undefined || io.env.SCHEMA_REGISTRY_URL || registry !== LOCAL_REGISTRY
+    const assumed = named ? null : registry
+    const { value, schema, rows } = await sampleTopic({ topic, ...seen, assumed, data: options.data }, io)
+    if (options.value !== undefined) return { source, schema, rows }
+    // what nobody named and no value needs would only be one more service to have
+    return { source: { ...source, value, registry: assumed !== null && value !== 'avro' ? null : registry }, schema, rows }
   }
   if (source.type !== 'file') return { source, schema: null, rows: [] }
   const found = await sampleFiles(source.path, io)
@@ -178,7 +184,7 @@ async function chooseSource(options: InitOptions, asks: boolean, answers: Answer
   // the schemas of a cluster elsewhere are not in a registry that starts here
   const elsewhere =
     brokers !== 'embedded' || (options.fromTopic !== undefined && options.brokers === undefined && env.KAFKA_BROKERS)
-  const standard = elsewhere ? 'http://localhost:8081' : 'embedded'
+  const standard = elsewhere ? LOCAL_REGISTRY : 'embedded'
   const asked = needsRegistry || options.registry !== undefined
   const registry = asked
     ? await answers(options.registry, '--registry', { text: 'Schema registry, http://HOST:PORT', standard })

@@ -70,6 +70,19 @@ test('the topic is read where the written file will read it', async () => {
   expect(existsSync(path.join(bench.folder, 'unused'))).toBe(false)
 })
 
+test('a registry that nobody named is told where it is needed, and left out where it is not', async () => {
+  const { SCHEMA_REGISTRY_URL: _, ...env } = bench.env
+  const from = (topic: string): Promise<Outcome> =>
+    connect(['init', '--from-topic', topic, '--name', `${topic}-unnamed`, '--data', 'unused'], { env, cwd: bench.folder })
+  const another = '--registry URL or the variable SCHEMA_REGISTRY_URL names another'
+  // whether one answers there, with the schemas of somebody else, is up to the machine
+  const avro = await from(bench.unique('avro'))
+  expect(avro.stderr).toContain(`its schemas are looked for in http://localhost:8081; ${another}\n`)
+  const json = bench.unique('json')
+  expect(await from(json)).toMatchObject({ code: 0, stderr: `reading ${json} ...\n` })
+  expect(readFileSync(path.join(bench.folder, `${json}-unnamed.yaml`), 'utf8')).not.toContain('registry')
+})
+
 test('services that are new have nothing in them, and this is said once', async () => {
   const look = (): Promise<Outcome> => connect(['init', '--from-topic', 'a', '--data', 'fresh'], { cwd: bench.folder })
   const note = 'kafka, schema_registry: embedded, new and empty in fresh; --data names another folder\n'

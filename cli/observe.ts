@@ -11,6 +11,8 @@ export interface LogOptions {
   readonly level: Level
   /** `text` for people, `json` for collectors: one object a line with the event's own fields. */
   readonly format: 'text' | 'json'
+  /** Several pipelines run: what is said of a flow or view for people begins with its pipeline, since two may have one name. */
+  readonly several?: boolean
 }
 
 export interface Observability {
@@ -30,7 +32,7 @@ export function observe(io: Io, options: LogOptions, scrub: (text: string) => st
     const line =
       options.format === 'json'
         ? JSON.stringify({ time, level, event, text, ...data })
-        : `${time.slice(11, 23)} ${level.padEnd(5)} ${text}`
+        : `${time.slice(11, 23)} ${level.padEnd(5)} ${options.several ? placed(text, data) : text}`
     void io.err(`${scrub(line)}\n`)
   }
   const events = createEmitter(
@@ -44,6 +46,13 @@ export function observe(io: Io, options: LogOptions, scrub: (text: string) => st
       return registry.metrics()
     },
   }
+}
+
+/** `anomalies: ...` as `device-fleet/anomalies: ...`, for what happens in a flow or view. */
+function placed(text: string, data: object): string {
+  const { pipeline, flow, view } = data as Readonly<Record<string, unknown>>
+  const named = [flow, view].some(name => typeof name === 'string' && text.startsWith(`${name}:`))
+  return named && typeof pipeline === 'string' ? `${pipeline}/${text}` : text
 }
 
 type Metric = Counter | Gauge | Histogram

@@ -4,6 +4,9 @@ import type { Io } from './io'
 import { anomalyLine, nameIn, runResult } from './run_result'
 import type { RunningServices } from './services'
 
+/** Columns of a line that people read. */
+const LINE = 100
+
 /** What a run did: an envelope under --json, else a line for each flow and view on stderr. */
 export async function printResult(
   result: WorkerResult,
@@ -34,7 +37,9 @@ export async function printResult(
     }
     const found = anomalyLine(result)
     if (found) await io.err(`${found}\n`)
-    return io.err(`${summary}\n`)
+    // the lines above have the records of each flow; those of many are no sentence
+    const fits = failed.length > 0 || summary.length <= LINE
+    return io.err(`${fits ? summary : `${result.flows.length} flow(s) ended well`}\n`)
   }
   const error = failed[0]?.error ?? null
   await printEnvelope(io, {

@@ -138,7 +138,7 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
   },
   session_started: {
     level: 'info',
-    text: d => `${d.flow}: session ${d.session} with lanes ${d.lanes} (${d.partitions} partitions)`,
+    text: d => `${d.flow}: session ${d.session} with lanes ${d.lanes} (${d.partitions} partition(s))`,
     metrics: d => [move('olap_connect_sessions_total', flowOf(d), 1)],
   },
   session_over: { level: 'info', text: d => `${d.flow}: session ${d.session} is over: ${d.reason}` },

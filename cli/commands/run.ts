@@ -48,7 +48,12 @@ export async function run(files: readonly string[], options: RunOptions, termina
   // a table would tear a log for collectors apart
   const table = options.json || options.logFormat === 'json' ? null : liveTable(terminal, () => board.status())
   const io = table?.io ?? terminal
-  const { events, metrics } = observe(io, { level: options.logLevel, format: options.logFormat }, scrub, board)
+  const { events, metrics } = observe(
+    io,
+    { level: options.logLevel, format: options.logFormat, several: pipelines.length > 1 },
+    scrub,
+    board,
+  )
   const dataDir = path.resolve(io.cwd, options.data)
   const stop = stopOnSignals(io)
   const states = stateStores(dataDir)

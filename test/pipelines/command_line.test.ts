@@ -91,6 +91,16 @@ describe('run', () => {
     expect(outcome.stderr.trim().split('\n').at(-1)).toBe(`1 flow(s) ended well; records written: ingest ${COUNT - 100}`)
   })
 
+  test('of several pipelines each line names the pipeline, and the last one fits a terminal', async () => {
+    const names = ['first', 'second', 'third'].map(name => `${name}-pipeline`)
+    const flow = '    source: {type: generate, count: 3, fields: {v: {type: sequence}}}\n    sink: {type: stdout}\n'
+    const files = names.map(name => bench.pipeline(name, `  load:\n${flow}  copy:\n${flow}`))
+    const { code, stderr } = await command('run', ...files, '--until-caught-up', '--listen', 'off', ...data())
+    expect({ code, ended: stderr.trim().split('\n').at(-1) }).toEqual({ code: 0, ended: '6 flow(s) ended well' })
+    const finished = [...stderr.matchAll(/^\S+ info {2}(\S+): finished/gm)].map(([, place]) => place)
+    expect(finished.sort()).toEqual(names.flatMap(n => ['copy', 'load'].map(f => `${bench.unique(n)}/${f}`)))
+  })
+
   test('latency is that of records with a time of now', async () => {
     const live = bench.pipeline(
       'live',

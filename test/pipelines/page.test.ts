@@ -3,7 +3,8 @@ import type { AnomalyRow } from '../../cli/page/anomalies'
 import type { KeyPage } from '../../cli/page/keys'
 import type { Series } from '../../cli/page/series'
 import { type Browser, CHROMIUM, openBrowser } from '../support/browser'
-import { type Bench, CONNECTIONS, type RunningConnect, startBench } from '../support/connect'
+import { type Bench, type RunningConnect, startBench } from '../support/connect'
+import { burst, DEVICES, pipeline } from '../support/quiet_devices'
 import { describeUnless } from '../support/skip'
 import { until } from '../support/until'
 
@@ -12,35 +13,6 @@ import { until } from '../support/until'
  * is quiet; then a burst is put into the topic. What the page and its addresses say is held against ClickHouse, the topic and
  * /metrics.
  */
-
-const DEVICES = 40
-const MINUTE = 60_000
-/** Event time of the first record and after the last generated one. */
-const [START, END] = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 3)]
-
-const pipeline = (name: string): string => `name: ${name}
-${CONNECTIONS}flows:
-  make:
-    source:
-      type: generate
-      start: ${new Date(START).toISOString()}
-      for: 3h
-      interval: 30s
-      seed: 5
-      keys: {column: device, count: ${DEVICES}, prefix: d}
-      fields: {cpu: {type: series, base: 40, spread: 5, noise: 1}}
-    sink: {type: kafka, topic: {name: ${name}, partitions: 1, config: {retention.ms: "-1"}}, key: [device], value: avro}
-  ingest:
-    source: {type: kafka, topics: [${name}], value: avro}
-    sink: {type: clickhouse, table: ${name}, time: ts, order_by: [device, ts]}
-  detect:
-    source: {type: view, view: ${name}_1m}
-    transforms:
-      - {type: score, detectors: {level: {type: ewma, features: [peak, mean], warmup: 60}}, threshold: 4}
-    sink: {type: kafka, topic: {name: ${name}-anomalies, config: {retention.ms: "-1"}}}
-views:
-  ${name}_1m: {from: ${name}, size: 1m, keys: [device], columns: {n: count(), mean: avg(cpu), peak: max(cpu), last: "argMax(device, ts)"}, delay: 10s, lateness: 3m}
-`
 
 let bench: Bench
 let name: string
@@ -86,32 +58,6 @@ const anomalies = async (): Promise<readonly AnomalyRow[]> =>
 const writtenOf = async (flow: string): Promise<number> => {
   const text = await (await fetch(`${address}/metrics`)).text()
   return Number(new RegExp(`^olap_connect_records_written_total\\{.*flow="${flow}"\\} (\\d+)$`, 'm').exec(text)?.[1])
-}
-
-/** Three minutes in which one device is far above what it was, and two more in which it is not. */
-async function burst(device: string): Promise<void> {
-  const id = await bench.schemas.getLatestSchemaId(`${name}-value`)
-  const { schema } = (await (await fetch(`${bench.registry.address}/schemas/ids/${id}`)).json()) as { schema: string }
-  const perMs = schema.includes('timestamp-micros') ? 1000 : 1
-  const means = await bench.sql(`SELECT device, avg(cpu) AS mean FROM {db}.${name} GROUP BY device`)
-  const producer = bench.client.producer()
-  await producer.connect()
-  const rows = Array.from({ length: 10 }, (_, i) => END + i * 30_000).flatMap(ts =>
-    means.map(({ device: key, mean }) => ({
-      ts,
-      device: String(key),
-      cpu: key === device && ts < END + 3 * MINUTE ? 95 : Number(mean),
-    })),
-  )
-  const messages = await Promise.all(
-    rows.map(async r => ({
-      key: r.device,
-      timestamp: String(r.ts),
-      value: await bench.schemas.encode(id, { ...r, ts: r.ts * perMs }),
-    })),
-  )
-  await producer.send({ topic: name, messages })
-  await producer.disconnect()
 }
 
 describe('before anything is wrong', () => {
@@ -225,7 +171,7 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
     })
 
     test('a burst appears by itself: in the verdict, in its series, in the list', async () => {
-      await burst('d17')
+      await burst(bench, name, 'd17')
       await page.waitForSelector('#verdict:not([data-level="ok"]) h1:has-text("d17")')
       const strange = page.locator('.card').first()
       await page.waitForSelector(`.card:first-child[data-key='["d17"]']:not([data-markers="0"])[data-markers]`)
@@ -396,7 +342,7 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
 describe('after a restart', () => {
   test('anomalies are there again, and the bands are what the detector said at the time', async () => {
     if (worker.child.exitCode === null) {
-      if (!CHROMIUM) await burst('d17')
+      if (!CHROMIUM) await burst(bench, name, 'd17')
       await until('the burst', anomalies, rows => rows.some(a => a.key.device === 'd17'))
       worker.child.kill('SIGTERM')
       await worker.ended

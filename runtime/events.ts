@@ -109,6 +109,8 @@ interface EventRule<D> {
 
 const flowOf = (d: FlowRef): { pipeline: string; flow: string } => ({ pipeline: d.pipeline, flow: d.flow })
 const viewOf = (d: ViewRef): { pipeline: string; view: string } => ({ pipeline: d.pipeline, view: d.view })
+/** The first part of a member's UUID tells members apart for people; the JSON log has the whole. */
+const brief = (session: string): string => session.replace(/([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}/, '$1')
 const move = (metric: MetricName, labels: Readonly<Record<string, string>>, value: number): MetricUpdate => ({
   metric,
   labels,
@@ -138,10 +140,11 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
   },
   session_started: {
     level: 'info',
-    text: d => `${d.flow}: session ${d.session} with lanes ${d.lanes} (${d.partitions} partition(s))`,
+    text: d =>
+      `${d.flow}: session ${brief(d.session)} with lanes ${d.lanes} (${d.partitions} partition${d.partitions === 1 ? '' : 's'})`,
     metrics: d => [move('olap_connect_sessions_total', flowOf(d), 1)],
   },
-  session_over: { level: 'info', text: d => `${d.flow}: session ${d.session} is over: ${d.reason}` },
+  session_over: { level: 'info', text: d => `${d.flow}: session ${brief(d.session)} is over: ${d.reason}` },
   lane_recovered: { level: 'info', text: d => `${d.flow}: lane ${d.lane}: ${d.what}` },
   lane_replaying: {
     level: 'info',

@@ -76,23 +76,25 @@ async function follow(
     outputs.set(spec, null)
     const { reads } = endpoints(spec, registry)
     const view = pipeline.views.find(v => reads.includes(viewName(v)))
-    if (view) {
-      stages.set(spec, [{ stage: spec.source.type, columns: deliveredColumns(view) }])
-      return null
-    }
     const upstream = upstreamOf(pipeline, spec, registry)
     const parts = createReading(pipeline, spec, { registry, events: silent, clock: systemClock, dataDir, offline: true })
     try {
       const fed = upstream.length > 0 ? await visit(upstream[0]) : null
-      const input = await inputSchema(parts, fed).catch((error: unknown) => {
-        if (absent === 'unknown' && error instanceof ConnectError && error.code === 'C012_UNREADABLE_FILE') return null
-        throw error
-      })
-      if (!input) return null
-      const found: StageSchema[] = [stage(spec.source.type, input)]
+      const input = view
+        ? null
+        : await inputSchema(parts, fed).catch((error: unknown) => {
+            if (absent === 'unknown' && error instanceof ConnectError && error.code === 'C012_UNREADABLE_FILE') return null
+            throw error
+          })
+      const first = view ? { stage: spec.source.type, columns: deliveredColumns(view) } : input && stage(spec.source.type, input)
+      if (!first) return null
+      const found: StageSchema[] = [first]
       let current = input
-      for (const { name, transform } of parts.transforms) {
-        current = transform.bind(current)
+      for (const [i, { name, transform }] of parts.transforms.entries()) {
+        // of what a view delivers only the names are known
+        const { gives = null } = registry.get('transform', spec.transforms[i].type)
+        current = current ? transform.bind(current) : gives
+        if (!current) break
         found.push(stage(name, current))
       }
       stages.set(spec, found)

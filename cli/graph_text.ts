@@ -1,4 +1,5 @@
 import type { Graph, GraphEdge, GraphNode } from './graph'
+import { listLines } from './list_lines'
 
 export const GRAPH_FORMATS = ['mermaid', 'dot', 'text'] as const
 export type GraphFormat = (typeof GRAPH_FORMATS)[number]
@@ -98,12 +99,12 @@ function text(graph: Graph): string {
       const writes = i === stages.length - 1 ? outside(stage.id, 'to', 'rows') : ''
       out.push(`  ${stage.label}${reads ? ` <- ${reads}` : ''}${writes ? ` -> ${writes}` : ''}`)
       const passing = graph.edges.find(e => e.from === stage.id && e.to === stages[i + 1]?.id)
-      if (passing) out.push(`    ${passing.columns?.join(', ') ?? UNKNOWN_COLUMNS}`)
+      if (passing) out.push(...listLines(passing.columns ?? [UNKNOWN_COLUMNS], '    '))
     }
     const letters = outside(stages[0]?.id, 'to', 'letters')
     if (letters) out.push(`  what cannot be read or written -> ${letters}`)
   }
   for (const edge of graph.edges.filter(e => e.kind === 'windows'))
-    out.push('', `${labels.get(edge.to)} <- ${labels.get(edge.from)}`, `    ${edge.columns?.join(', ')}`)
+    out.push('', `${labels.get(edge.to)} <- ${labels.get(edge.from)}`, ...listLines(edge.columns ?? [], '    '))
   return `${out.join('\n')}\n`
 }

@@ -179,6 +179,8 @@ export interface TransformCapabilities {
 export interface TransformDeclaration<Config extends z.ZodType = z.ZodType> extends DeclarationBase<Config> {
   readonly kind: 'transform'
   readonly capabilities: TransformCapabilities
+  /** The columns that come out, where they are the same whatever goes in: they are known before the input's are. */
+  readonly gives?: Schema
   create(config: z.output<Config>, context: PluginContext): Transform
 }
 

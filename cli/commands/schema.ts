@@ -4,9 +4,10 @@ import { didYouMean } from '../../runtime/registry'
 import type { FlowSpec } from '../../runtime/spec'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
-import { type ColumnSchema, columnText, type FlowSchema, flowSchemas, viewColumns } from '../flow_schemas'
+import { columnText, type FlowSchema, flowSchemas, viewColumns } from '../flow_schemas'
 import { UNKNOWN_COLUMNS } from '../graph_text'
 import type { Io } from '../io'
+import { listLines } from '../list_lines'
 import { loadFile } from '../load'
 import { builtInRegistry } from '../registry'
 
@@ -49,7 +50,8 @@ export async function schema(
     return EXIT.ok
   }
   for (const f of chosen) await io.out(flowText(f, known.get(f) ?? []))
-  for (const v of views) await io.out(`${v.name} (view of ${v.from})\n  ${columnsText(viewColumns(v))}\n`)
+  for (const v of views)
+    await io.out([`${v.name} (view of ${v.from})`, ...listLines(viewColumns(v).map(columnText), '  '), ''].join('\n'))
   return EXIT.ok
 }
 
@@ -57,9 +59,7 @@ export async function schema(
 function flowText({ name, source, transforms }: FlowSpec, known: NonNullable<FlowSchema>): string {
   const stages = [source, ...transforms].map(({ type }, i) => {
     const { columns } = known[i] ?? {}
-    return `  ${type}: ${columns ? columnsText(columns) : UNKNOWN_COLUMNS}`
+    return listLines(columns?.map(columnText) ?? [UNKNOWN_COLUMNS], '    ', `  ${type}: `).join('\n')
   })
   return `${[name, ...stages].join('\n')}\n`
 }
-
-const columnsText = (columns: readonly ColumnSchema[]): string => columns.map(columnText).join(', ')

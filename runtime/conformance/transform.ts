@@ -62,6 +62,15 @@ export function transformTests(declaration: TransformDeclaration): readonly Test
   })
   return [
     {
+      name: 'transform: what it gives whatever goes in is what it gives',
+      run: async () => {
+        const { gives } = declaration
+        if (!gives) return
+        const { schema: bound } = await apply(suiteBatch(schema, rows, null))
+        checkEqual(schemaText(bound), schemaText(gives), 'the columns that come out')
+      },
+    },
+    {
       name: 'transform: does not change its input',
       run: async () => {
         for (const input of batches()) {

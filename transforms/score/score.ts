@@ -94,6 +94,7 @@ the same ids) but not learned again.
 Memory a key: 56 bytes and its name, and for each detector 56 bytes and what the detector says.`,
   config,
   capabilities: { stateful: true, changes_rows: true, finds_anomalies: true },
+  gives: ANOMALY,
   examples: [
     {
       title: 'Windows of a view',

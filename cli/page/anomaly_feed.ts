@@ -92,7 +92,7 @@ export class AnomalyFeed {
     const { registry, dataDir, scrub } = this.#options
     const { signal } = this.#stop
     const { pipeline, connection, topic, back } = at
-    const ruleOf = rulesOf(pipeline)
+    const ruleOf = rulesOf(pipeline, scrub)
     const open = { pipeline, registry, signal, context: contextsOf(pipeline, dataDir) }
     while (!signal.aborted) {
       try {
@@ -126,8 +126,8 @@ function topicsOf(pipeline: PipelineSpec): readonly AnomalyTopic[] {
   return [...topics.values()]
 }
 
-/** The rules of a pipeline as they are now: a record names its detector only. */
-export function rulesOf({ name, flows }: Pick<PipelineSpec, 'name' | 'flows'>): RuleOf {
+/** The rules of a pipeline as they are now: a record names its detector only. A variable in one may have been filled with a secret. */
+export function rulesOf({ name, flows }: Pick<PipelineSpec, 'name' | 'flows'>, scrub: (text: string) => string): RuleOf {
   const rules = new Map<string, string>()
   for (const flow of flows)
     for (const { type, config } of flow.transforms) {
@@ -136,7 +136,7 @@ export function rulesOf({ name, flows }: Pick<PipelineSpec, 'name' | 'flows'>): 
       for (const [detector, spec] of Object.entries(detectors)) {
         if (spec.type !== 'threshold') continue
         const { if: condition, score } = spec.config as { readonly if?: string; readonly score?: string }
-        rules.set(JSON.stringify([flow.name, detector]), condition ?? `score ${score}`)
+        rules.set(JSON.stringify([flow.name, detector]), scrub(condition ?? `score ${score}`))
       }
     }
   return a => (a.pipeline === name ? (rules.get(JSON.stringify([a.flow, a.detector])) ?? null) : null)

@@ -42,13 +42,16 @@ test('a rule is told with its expression, of this pipeline and flow only', () =>
     name: 'detect',
     transforms: [{ type: 'score', config: { detectors: { level: RULE, other: { type: 'ewma', config: {} } } } }],
   }
-  const ruleOf = rulesOf({ name: 'p', flows: [flow as unknown as FlowSpec] })
+  const pipeline = { name: 'p', flows: [flow as unknown as FlowSpec] }
+  const ruleOf = rulesOf(pipeline, text => text)
   const features = { core: { value: 99.9, expected: null, lower: null, upper: null, contribution: null } }
   const what = (more: object) => anomalyOf(json({ features, ...more }), ruleOf)?.what
   expect(what({})).toBe('core 99.9 (rule level: core > 90.0)')
   expect(what({ features: {} })).toBe('rule level: core > 90.0')
   for (const more of [{ pipeline: 'q' }, { flow: 'else' }]) expect(what(more)).toBe('core 99.9 (rule level)')
   expect(what({ detector: 'other' })).toBe('core 99.9 (rule other)')
+  const secret = rulesOf(pipeline, text => text.replace('90.0', '***'))
+  expect(secret({ pipeline: 'p', flow: 'detect', detector: 'level' })).toBe('core > ***')
 })
 const RULE = { type: 'threshold', config: { if: 'core > 90.0' } }
 

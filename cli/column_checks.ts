@@ -4,6 +4,7 @@ import path from 'node:path'
 import { systemClock } from '../runtime/clock'
 import { ConnectError } from '../runtime/errors'
 import { silent } from '../runtime/events'
+import type { DetectorSpec } from '../runtime/fields'
 import type { Registry } from '../runtime/registry'
 import { field, type Schema, timestamp } from '../runtime/schema'
 import type { FlowSpec, PipelineSpec, PluginSpec, ViewSpec } from '../runtime/spec'
@@ -55,32 +56,46 @@ async function checkFlow(
   const { registry } = environment
   const input = viewInput(pipeline, flow, registry) ?? (await sourceInput(pipeline, flow, environment))
   const proven = ({ code }: ConnectError): boolean => input?.typesKnown === true || code === 'C015_UNKNOWN_COLUMN'
-  const problems: ColumnProblem[] = []
+  // what several parts of a transform meet is one mistake
+  const problems = new Map<string, ColumnProblem>()
+  const add = (problem: ColumnProblem): void => void problems.set(JSON.stringify([problem.at, problem.error.message]), problem)
   let schema = input?.schema ?? null
   for (const [i, spec] of flow.transforms.entries()) {
-    if (!input || !schema || !FOLLOWED.has(spec.type)) return problems
+    if (!input || !schema || !FOLLOWED.has(spec.type)) return [...problems.values()]
     let bound: Schema | null = null
     for (const part of parts(spec)) {
       const found = bind(pipeline, flow, part, schema, environment)
       if (!(found instanceof ConnectError)) bound = found
-      else if (proven(found)) problems.push(problemOf(flow, ['transforms', i], found))
+      else if (proven(found)) add(problemOf(flow, ['transforms', i], found))
     }
     // a filter gives the columns it was given, whatever is wrong with its condition
     schema = bound ?? (spec.type === 'filter' ? schema : null)
   }
   const refused = input && schema ? sinkRefusal(flow.sink, schema, registry) : null
-  if (refused && proven(refused)) problems.push(problemOf(flow, ['sink'], refused))
-  return problems
+  if (refused && proven(refused)) add(problemOf(flow, ['sink'], refused))
+  return [...problems.values()]
 }
 
-/** Each detector of a `score` by itself, so that one mistake does not hide those of the others. */
+/**
+ * What of a transform names columns, each by itself, so that one mistake does not hide the others: of a `score` its keys and time, and
+ * each feature of each detector.
+ */
 function parts(spec: PluginSpec): readonly PluginSpec[] {
   if (spec.type !== 'score') return [spec]
-  const { detectors, ...config } = spec.config as { readonly detectors: Readonly<Record<string, unknown>> }
-  return Object.entries(detectors).map(([name, detector]) => ({
-    ...spec,
-    config: { ...config, detectors: { [name]: detector } },
-  }))
+  const { detectors, ...config } = spec.config as { readonly detectors: Readonly<Record<string, DetectorSpec>> }
+  const part = (more: object): PluginSpec => ({ ...spec, config: { ...config, ...more } })
+  return [
+    part({ detectors: {} }),
+    ...Object.entries(detectors).flatMap(([name, detector]) =>
+      oneFeatureEach(detector).map(one => part({ keys: [], detectors: { [name]: one } })),
+    ),
+  ]
+}
+
+function oneFeatureEach(detector: DetectorSpec): readonly DetectorSpec[] {
+  const config = detector.config as { readonly features?: readonly string[] }
+  if (config.features === undefined || config.features.length === 0) return [detector]
+  return config.features.map(feature => ({ ...detector, config: { ...config, features: [feature] } }))
 }
 
 function bind(

@@ -30,6 +30,8 @@ export class StatusBoard {
   readonly #services = new Map<string, Service>()
   /** `<pipeline>/<flow or view>` -> stage -> `<pipeline>/<connection>` it talks to there. */
   readonly #talks = new Map<string, ReadonlyMap<string, string>>()
+  /** `<pipeline>/<flow>` of flows whose records cannot be read without a schema registry. */
+  readonly #readWithRegistry = new Set<string>()
   readonly #handlers: Handlers
 
   constructor(clock: Clock, version: string) {
@@ -96,6 +98,7 @@ export class StatusBoard {
     }
     const talks = Object.entries(stages).flatMap(([stage, c]) => (c === null ? [] : [[stage, `${pipeline.name}/${c}`] as const]))
     this.#talks.set(nameOf(ids), new Map(talks))
+    if (needsRegistry(flow, registry)) this.#readWithRegistry.add(nameOf(ids))
     for (const { config } of flow.transforms) {
       const declared = (config as { readonly detectors?: Readonly<Record<string, { readonly type: string }>> } | null)?.detectors
       for (const [detector, { type }] of Object.entries(declared ?? {})) {
@@ -185,7 +188,10 @@ export class StatusBoard {
       records_read: d => flow(d)?.read(d, tick()),
       batch_written: d => {
         flow(d)?.written(d, tick())
-        if (d.rows > 0) this.#hear(d, 'write', 'up', null)
+        if (d.rows === 0) return
+        this.#hear(d, 'write', 'up', null)
+        // rows that were read with a schema show that the registry gave it, not that it is still there
+        if (this.#readWithRegistry.has(nameOf(d))) this.#hear(d, 'decode', 'up', null, s => s.state === 'unknown')
       },
       records_rejected: d => flow(d)?.rejected(d.records),
       lag_measured: d => flow(d)?.lag(d),
@@ -238,13 +244,14 @@ export class StatusBoard {
     stage: string,
     state: ServiceState,
     problem: Problem | null,
+    which: (service: Service) => boolean = () => true,
   ): void {
     const connection = this.#talks.get(nameOf(from))?.get(stage)
     if (connection === undefined) return
     const services = [...this.#services.values()].filter(s => s.connections.has(connection))
     // of a connection with several addresses, formats ask the registry, sources and sinks the other one
     const asked = services.filter(s => (stage === 'decode') === (s.service === 'schema_registry'))
-    for (const service of asked.length > 0 ? asked : services) this.#set(service, state, problem)
+    for (const service of (asked.length > 0 ? asked : services).filter(which)) this.#set(service, state, problem)
   }
 
   #set(service: Service, state: ServiceState, problem: Problem | null): void {
@@ -252,6 +259,12 @@ export class StatusBoard {
     service.state = state
     service.problem = problem
   }
+}
+
+function needsRegistry({ source }: FlowSpec, registry: Registry): boolean {
+  const { value } = source.config as { readonly value?: unknown }
+  const format = typeof value === 'object' && value !== null && 'format' in value ? String(value.format) : null
+  return format !== null && registry.get('format', format).capabilities.needs_registry
 }
 
 const nameOf = (d: { readonly pipeline: string; readonly flow: string }): string => `${d.pipeline}/${d.flow}`

@@ -173,6 +173,8 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
     test('a burst appears by itself: in the verdict, in its series, in the list', async () => {
       await burst(bench, name, 'd17')
       await page.waitForSelector('#verdict:not([data-level="ok"]) h1:has-text("d17")')
+      // what is wrong stands once, in the findings; beside the headline stands what works
+      expect(await page.textContent('#verdict .detail')).toBe('2 of 2 flows running, 3 of 3 services up')
       const strange = page.locator('.card').first()
       await page.waitForSelector(`.card:first-child[data-key='["d17"]']:not([data-markers="0"])[data-markers]`)
       expect(await strange.getAttribute('data-level')).not.toBe('ok')

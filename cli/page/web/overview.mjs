@@ -61,10 +61,12 @@ export function showVerdict({ verdict, status }) {
 function whatWorks({ flows, services }) {
   const meant = flows.filter(f => f.state !== 'finished' && f.state !== 'stopped')
   const running = meant.filter(f => f.state === 'running').length
-  const up = services.filter(s => s.state === 'up').length
+  // of one that nobody had to ask nothing is known
+  const asked = services.filter(s => s.state === 'up' || s.state === 'unreachable')
+  const up = asked.filter(s => s.state === 'up').length
   const parts = [
     ...(meant.length > 0 ? [`${running} of ${meant.length} flows running`] : []),
-    ...(services.length > 0 ? [`${up} of ${services.length} services up`] : []),
+    ...(asked.length > 0 ? [`${up} of ${asked.length} services up`] : []),
   ]
   return parts.join(', ')
 }
@@ -142,6 +144,7 @@ function behind({ progress, lag, source }) {
 const words = name => name.split(/(?<=[/_.-])/).flatMap((word, i) => (i === 0 ? [word] : [el('wbr'), word]))
 
 const SERVICE_LEVEL = { up: 'ok', unreachable: 'critical', unknown: 'idle' }
+const STATE_WORDS = { up: 'up', unreachable: 'no answer', unknown: 'not asked yet' }
 
 /** @param {Status} status */
 export function showServices({ services }) {
@@ -150,7 +153,7 @@ export function showServices({ services }) {
       'li',
       { title: s.problem ? `${s.problem.code}: ${s.problem.message}` : null },
       el('b', {}, s.service.replace('_', ' ')),
-      el('span', { class: 'state', data: { level: SERVICE_LEVEL[s.state] } }, s.state === 'unreachable' ? 'no answer' : s.state),
+      el('span', { class: 'state', data: { level: SERVICE_LEVEL[s.state] } }, STATE_WORDS[s.state]),
       el('span', { class: 'address' }, `${s.address.replace('http://', '')}${s.embedded ? ', embedded' : ''}`),
     ),
   )

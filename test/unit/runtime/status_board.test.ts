@@ -168,6 +168,21 @@ test('states: waiting for a service, starting again, failed; the service shows i
   expect(state('clickhouse')).toBe('unreachable')
 })
 
+test('a registry that gave the schema of rows is there; one that does not answer since is not', () => {
+  const { board, events } = world()
+  const registryState = () => board.status().services.find(s => s.service === 'schema_registry')?.state
+  const written = (rows: number) =>
+    events.emit('batch_written', { ...INGEST, lane: 0, rows, filtered: 0, write_ms: 1, latencies_ms: [] })
+  expect(registryState()).toBe('unknown')
+  written(0)
+  expect(registryState()).toBe('unknown')
+  written(5)
+  expect(registryState()).toBe('up')
+  events.emit('service_unreachable', { ...INGEST, stage: 'decode', code: 'K008_REGISTRY', message: 'refused', hint: '' })
+  written(5) // with a schema that is known already
+  expect(registryState()).toBe('unreachable')
+})
+
 test('an embedded service that dies is unreachable until it runs again', () => {
   const { events, board } = world()
   const kafka = () => board.status().services.find(s => s.service === 'kafka')

@@ -60,8 +60,8 @@ export class KeyLists {
     const strange = strangeness(shown, anomalies)
     const places = placesOf(shown, findings)
     const ids = new Map(all.map(key => [JSON.stringify(key), key]))
-    // of more keys than are looked at, those that are strange are what the reader came for
-    if (all.length >= MOST) for (const id of strange.keys()) ids.set(id, JSON.parse(id) as Key)
+    // those that are strange are what the reader came for, also one that has gone since, or is beyond the keys that are looked at
+    for (const id of strange.keys()) ids.set(id, JSON.parse(id) as Key)
     const wanted = search.toLowerCase()
     const listed = [...ids]
       .map(([id, key]) => ({ key, id }))

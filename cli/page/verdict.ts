@@ -1,4 +1,4 @@
-import type { FlowStatus, Status } from '../../runtime/status'
+import type { FlowStatus, Status, ViewStatus } from '../../runtime/status'
 import { type AnomalyRow, stands } from './anomalies'
 import type { FeedState } from './anomaly_feed'
 import { sentenceOf } from './anomaly_text'
@@ -19,7 +19,7 @@ export interface Finding {
   readonly also: readonly string[]
   /** Column that an anomaly is about; null: none. */
   readonly feature: string | null
-  /** False: it was so in the last 15 minutes. */
+  /** False: it was so in the last 15 minutes, or anywhere in data that has been read to its end. */
   readonly now: boolean
   /** One sentence. Moments stand in it as ISO 8601. */
   readonly text: string
@@ -106,9 +106,7 @@ function moreOf(findings: readonly Finding[]): string {
           `${count(now.length)} more ${plural(now.length, keys ? 'key looks' : 'thing is', keys ? 'keys look' : 'things are')} wrong now`,
         ]
       : []),
-    ...(over > 0
-      ? [`${count(over)} more ${plural(over, 'key', 'keys')} looked wrong in the last ${LATELY_MS / 60_000} minutes, over now`]
-      : []),
+    ...(over > 0 ? [`${count(over)} more ${plural(over, 'key', 'keys')} looked wrong, over now`] : []),
   ]
   return parts.join('; ')
 }
@@ -183,8 +181,10 @@ function slowness(f: FlowStatus): string | null {
 /** One finding a key, for what belongs to the last minutes: the latest of it, whether that is so now, and where else it is seen. */
 function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
   const keys = new Map<string, AnomalyRow[]>()
+  const read = viewsAtTheirEnd(status)
   for (const a of anomalies) {
-    if ((!stands(a) && a.status !== 'suppressed') || ageOf(a, status) >= LATELY_MS) continue
+    if (!stands(a) && a.status !== 'suppressed') continue
+    if (ageOf(a, status) >= LATELY_MS && !read.has(viewOf(a, status))) continue
     const id = JSON.stringify([a.pipeline, a.key])
     const rows = keys.get(id)
     if (rows) rows.push(a)
@@ -210,6 +210,18 @@ function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
   )
 }
 
+/** Views of tables of which all that is to come has come, such as files that were read: nothing there gets old. */
+function viewsAtTheirEnd({ flows, views }: Status): ReadonlySet<ViewStatus | undefined> {
+  return new Set(
+    views.filter(({ pipeline, connection, from }) => {
+      const writers = flows.filter(
+        f => f.pipeline === pipeline && f.sink.connection === connection && f.sink.names.some(n => n.endsWith(`:${from}`)),
+      )
+      return writers.length > 0 && writers.every(f => f.state === 'finished')
+    }),
+  )
+}
+
 const isLater = (a: AnomalyRow, b: AnomalyRow): boolean =>
   a.window_end > b.window_end || (a.window_end === b.window_end && a.score > b.score)
 
@@ -230,7 +242,8 @@ function findingText(a: AnomalyRow, newest: boolean, others: number): string {
   return `${keyText(a.key) || 'all records'} in ${a.view}: ${sentenceOf(a, newest ? null : a.window_end)}${where}`
 }
 
-function quiet({ status: { flows, views }, feeds }: Observed): Verdict {
+function quiet({ status: { flows, views }, anomalies, feeds }: Observed): Verdict {
+  const before = anomalies.filter(stands)
   const reading = feeds.some(f => f.state === 'reading')
   const running = flows.filter(f => f.state === 'running' || f.state === 'waiting').length
   const starting = flows.filter(f => f.state === 'starting').length
@@ -239,7 +252,12 @@ function quiet({ status: { flows, views }, feeds }: Observed): Verdict {
     ...(starting > 0 ? [`${starting} starting`] : []),
     ...(flows.length > running + starting ? [`${flows.length - running - starting} at their end`] : []),
     ...(views.length > 0 ? [`${views.length} view${views.length === 1 ? '' : 's'}`] : []),
-    reading ? 'their anomalies are being read' : `nothing strange in the last ${LATELY_MS / 60_000} minutes`,
+    reading ? 'their anomalies are being read' : `nothing strange in the last ${LATELY_MS / 60_000} minutes of the data`,
+    ...(before.length > 0 && !reading
+      ? [
+          `before that ${listed([...new Set(before.map(a => keyText(a.key) || a.view))], 'keys')}, last at ${new Date(before[0].window_end).toISOString()}`,
+        ]
+      : []),
   ]
   const detail = parts.join(' · ')
   return reading

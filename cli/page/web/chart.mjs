@@ -50,7 +50,8 @@ export function seriesChart(parent, height) {
     {
       ...size(),
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      // on the right as much as half a date takes
+      padding: [8, 18, 0, 0],
       cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
       scales: { y: { range: (_, min, max) => room(min, max, whole) } },
       axes: [axis({ space: 60, size: 24, values: times }), yAxis],
@@ -220,6 +221,8 @@ export function histogram(parent, onSelect) {
 }
 
 const BINS = 60
+/** Milliseconds: a few anomalies of one moment are no axis of seconds. */
+const LEAST_SPAN = 900_000
 /** Lengths of a bin, in milliseconds. */
 const NICE = [1e3, 5e3, 15e3, 6e4, 3e5, 9e5, 18e5, 36e5, 108e5, 216e5, 432e5, 864e5, 6048e5]
 
@@ -231,7 +234,8 @@ export function binned(rows) {
     min = Math.min(min, window_end)
     max = Math.max(max, window_end)
   }
-  const width = NICE.find(n => (max - min) / n <= BINS) ?? Math.ceil((max - min) / BINS)
+  const span = Math.max(max - min, LEAST_SPAN)
+  const width = NICE.find(n => span / n <= BINS) ?? Math.ceil(span / BINS)
   const first = Math.floor(min / width) * width
   const bins = Math.max(12, Math.floor((max - first) / width) + 1)
   const start = first - Math.max(0, bins - Math.floor((max - first) / width) - 1) * width

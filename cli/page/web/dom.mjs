@@ -114,3 +114,12 @@ export async function ask(url, signal) {
   if (!response.ok) throw new Error(body.error?.message ?? `${response.status} ${response.statusText}`)
   return body
 }
+
+/**
+ * Shows why a question failed, if that was not our own doing.
+ * @param {unknown} error
+ * @param {(text: string) => void} show
+ */
+export function failed(error, show) {
+  if (error instanceof Error && error.name !== 'AbortError') show(error.message)
+}

@@ -1,6 +1,7 @@
 // Series of views: a card a key, the strangest first. Only what is on the screen is asked for and drawn.
 import { chartData, hasBand, markersIn, noteOf, seriesChart } from './chart.mjs'
-import { $, ask, atMost, count, el, setText, value } from './dom.mjs'
+import { $, ask, atMost, count, el, failed, setText, value } from './dom.mjs'
+import { keyOf, ofView, stands, urlOf } from './places.mjs'
 import { drawTabs, idOf } from './tabs.mjs'
 
 const PAGE = 12
@@ -27,6 +28,8 @@ const state = {
   anomalies: [],
   /** @type {Map<string, Finding['level']>} keys that are strange now, as `pipeline/view/key`, with the severity */
   now: new Map(),
+  /** @type {Set<string>} keys of findings that are over, named alike */
+  over: new Set(),
   /** @type {readonly import('../keys').ListedKey[]} */
   keys: [],
   total: 0,
@@ -51,6 +54,7 @@ const state = {
  * @property {any} latest
  * @property {any} note
  * @property {any} plot
+ * @property {number | null} around end of the window that the chart is to show; null: the latest ones
  * @property {ReturnType<typeof seriesChart> | null} chart
  * @property {Series | null} series
  * @property {boolean} visible
@@ -65,16 +69,6 @@ const cards = new Map()
 /** The reader has chosen a view, a key or a search: what is shown is not changed for them. */
 let touched = false
 
-/** @param {View} view */
-const urlOf = (view, rest = '') =>
-  `/api/views/${encodeURIComponent(view.name)}${rest}?pipeline=${encodeURIComponent(view.pipeline)}`
-/** @param {AnomalyRow} a */
-const stands = a => a.status === 'raised' || a.status === 'revised'
-/**
- * @param {View} view
- * @param {{ key: AnomalyRow['key'] | null }} anomaly
- */
-const keyOf = (view, anomaly) => JSON.stringify(view.keys.map(name => anomaly.key?.[name] ?? ''))
 /**
  * Views in which the key of a finding is strange, that of the finding first.
  * @param {Finding} f
@@ -85,12 +79,6 @@ const viewsOf = f => [f.name, ...f.also].flatMap(name => state.views.filter(v =>
  * @param {Finding} f
  */
 const nameOf = f => viewsOf(f).map(v => `${idOf(v)}/${keyOf(v, f)}`)
-/**
- * @param {View} view
- * @param {AnomalyRow} a
- */
-const ofView = (view, a) => a.view === view.name && a.pipeline === view.pipeline && (stands(a) || a.status === 'suppressed')
-
 /** @param {readonly View[]} views */
 export function startViews(views) {
   state.views = views
@@ -143,6 +131,7 @@ export function viewsChanged(status, findings) {
   const wrong = (strange.some(f => f.now) ? strange.filter(f => f.now) : strange).flatMap(viewsOf)
   if (!touched && wrong.length > 0 && !wrong.includes(state.view)) choose(wrong[0])
   const now = new Map(strange.filter(f => f.now).flatMap(f => nameOf(f).map(id => [id, f.level])))
+  state.over = new Set(strange.filter(f => !f.now).flatMap(nameOf))
   if (now.size !== state.now.size || [...now].some(([id, level]) => state.now.get(id) !== level)) {
     state.now = now
     showTabs()
@@ -279,7 +268,7 @@ function makeCard(id) {
     plot,
   )
   /** @type {Card} */
-  const card = { id, root, column, latest, note, plot, chart: null, series: null, visible: false }
+  const card = { id, root, column, latest, note, plot, chart: null, series: null, visible: false, around: null }
   cards.set(id, card)
   sight.observe(root)
   return card
@@ -324,18 +313,24 @@ async function refresh(missing = false) {
     signal = question.signal
   }
   // a tall screen shows more than one question may ask for
-  for (let i = 0; i < asked.length && view === state.view; i += AT_ONCE) await askFor(view, asked.slice(i, i + AT_ONCE), signal)
+  const latest = asked.filter(c => c.around === null)
+  for (let i = 0; i < latest.length && view === state.view; i += AT_ONCE) await askFor(view, latest.slice(i, i + AT_ONCE), signal)
+  for (const card of asked) if (card.around !== null && view === state.view) await askFor(view, [card], signal)
 }
 
 /**
  * @param {View} view
- * @param {readonly Card[]} asked
+ * @param {readonly Card[]} asked one alone where it is to show windows around a moment
  * @param {AbortSignal | undefined} signal
  */
 async function askFor(view, asked, signal) {
   const keys = asked.map(c => `&key=${encodeURIComponent(c.id)}`).join('')
+  const windows = Number($('#windows').value)
+  const [{ around }] = asked
+  // three quarters of the chart before it, as far as there are windows
+  const to = around === null ? '' : `&to=${around + Math.floor(windows / 4) * view.slide_ms}`
   try {
-    const answer = await ask(`${urlOf(view)}&windows=${$('#windows').value}${keys}`, signal)
+    const answer = await ask(`${urlOf(view)}&windows=${windows}${to}${keys}`, signal)
     if (view !== state.view) return
     answer.series.forEach((series, i) => {
       asked[i].series = series
@@ -348,19 +343,29 @@ async function askFor(view, asked, signal) {
   }
 }
 
-/**
- * Shows why a question failed, if that was not our own doing.
- * @param {unknown} error
- * @param {(text: string) => void} show
- */
-function failed(error, show) {
-  if (error instanceof Error && error.name !== 'AbortError') show(error.message)
-}
 const refreshSoon = atMost(REFRESH_MS, () => void refresh())
 document.addEventListener('visibilitychange', () => refreshSoon())
 
 function redraw() {
   for (const card of cards.values()) if (card.visible) draw(card)
+}
+
+/**
+ * The reader came for what is strange: a card that was chosen, or of a finding that is over, shows the windows around it where it
+ * lies before the latest ones. True: they are being asked for.
+ * @param {Card} card
+ * @param {import('../series').Series} series
+ * @param {number | null} last end of its latest strange window
+ */
+function turned(card, series, last) {
+  const wanted = state.view && (card.id === state.chosen || state.over.has(`${idOf(state.view)}/${card.id}`))
+  const inside = last !== null && last >= (series.window_end[0] ?? Number.NEGATIVE_INFINITY)
+  const around = !wanted || last === null || (card.around === null && inside) ? null : last
+  if (around === card.around) return false
+  card.around = around
+  card.series = null
+  void refresh(true)
+  return true
 }
 
 /** @param {Card} card */
@@ -374,6 +379,7 @@ function draw(card) {
   const column = $('#column').value || (strange !== null && strange in card.series.columns ? strange : state.first)
   // one that names other columns is shown there
   const here = own.filter(a => Object.keys(a.features).length === 0 || column in a.features)
+  if (turned(card, card.series, here[0]?.window_end ?? null)) return
   const data = chartData(card.series, column, view.slide_ms, new Set(here.map(a => a.window_end)))
   card.chart ??= seriesChart(card.plot, CHART_HEIGHT)
   card.chart.update(data)
@@ -383,6 +389,7 @@ function draw(card) {
   card.root.dataset.level = state.now.get(`${idOf(view)}/${card.id}`) ?? 'ok'
   const values = card.series.columns[column] ?? []
   setText(card.column, column)
-  setText(card.latest, values.length > 0 ? value(values[values.length - 1]) : '')
+  const shown = card.around === null ? values.length - 1 : card.series.window_end.indexOf(card.around)
+  setText(card.latest, shown >= 0 && shown < values.length ? value(values[shown]) : '')
   setText(card.note, noteOf(card.series, own, column, markers))
 }

@@ -122,14 +122,33 @@ test('what is not told one by one is counted: of what, and whether it is over', 
   const over = ['g', 'h'].map(device => at(device, 9))
   expect(judge({ anomalies: [...now, ...over] })).toMatchObject({
     headline: 'a, b and 4 more keys look wrong',
-    rest: '2 more keys look wrong now; 2 more keys looked wrong in the last 15 minutes, over now',
+    rest: '2 more keys look wrong now; 2 more keys looked wrong, over now',
   })
-  expect(judge({ anomalies: [...now.slice(0, 4), ...over.slice(1)] }).rest).toBe(
-    '1 more key looked wrong in the last 15 minutes, over now',
-  )
+  expect(judge({ anomalies: [...now.slice(0, 4), ...over.slice(1)] }).rest).toBe('1 more key looked wrong, over now')
   expect(judge({ anomalies: now.slice(0, 4) }).rest).toBe('')
   const flows = now.map(({ id }) => flow({ flow: id, state: 'failed' }))
   expect(judge({ status: status({ flows }) }).rest).toBe('2 more things are wrong now')
+})
+
+test('in data that was read to its end nothing gets old', () => {
+  const writer = (state: FlowStatus['state']) =>
+    flow({ flow: 'ingest', state, sink: { type: 'clickhouse', connection: 'clickhouse', names: ['clickhouse:cpu'] } })
+  const of = (more: readonly FlowStatus[]) =>
+    judge({ status: status({ flows: [flow(), ...more] }), anomalies: [anomaly({ window_end: NOW - 3 * 24 * 60 * MINUTE })] })
+  expect(of([writer('finished')])).toMatchObject({
+    level: 'warning',
+    headline: 'i-3 looked wrong',
+    findings: [{ now: false, text: 'i-3 in cpu_1m: mean was 89.2 at 2025-12-29T12:00:00.000Z, expected 31 to 41' }],
+  })
+  // more may come
+  for (const flows of [[], [writer('running')], [writer('finished'), writer('running')]])
+    expect(of(flows)).toMatchObject({
+      level: 'ok',
+      findings: [],
+      detail: expect.stringMatching(
+        /nothing strange in the last 15 minutes of the data · before that i-3, last at 2025-12-29T12:00:00.000Z$/,
+      ),
+    })
 })
 
 test('what goes on is wrong now, also while its alerts are suppressed', () => {

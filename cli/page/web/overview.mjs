@@ -61,11 +61,13 @@ export function showVerdict({ verdict, status }) {
 function whatWorks({ flows, services }) {
   const meant = flows.filter(f => f.state !== 'finished' && f.state !== 'stopped')
   const running = meant.filter(f => f.state === 'running').length
+  const starting = meant.filter(f => f.state === 'starting').length
   // of one that nobody had to ask nothing is known
   const asked = services.filter(s => s.state === 'up' || s.state === 'unreachable')
   const up = asked.filter(s => s.state === 'up').length
   const parts = [
     ...(meant.length > 0 ? [`${running} of ${meant.length} flows running`] : []),
+    ...(starting > 0 ? [`${starting} starting`] : []),
     ...(asked.length > 0 ? [`${up} of ${asked.length} services up`] : []),
   ]
   return parts.join(', ')

@@ -88,7 +88,8 @@ export interface EventData {
   view_failed: ViewRef & { readonly code: string; readonly message: string; readonly hint: string }
   table_created: FlowRef & { readonly table: string; readonly statement: string }
   topic_created: FlowRef & { readonly topic: string; readonly partitions: number }
-  /** Records are written that are older than the topic keeps any: the broker deletes them at its next look. Told once. */
+  topic_altered: FlowRef & { readonly topic: string; readonly setting: string; readonly from: string; readonly to: string }
+  /** Records are written that are older than the topic keeps any: a broker may delete them at its next look. Told once. */
   records_expire: FlowRef & { readonly topic: string; readonly oldest_ms: number; readonly retention_ms: number }
   schema_registered: FlowRef & { readonly subject: string; readonly id: number }
   schema_evolved: FlowRef & { readonly subject: string; readonly detail: string }
@@ -260,12 +261,13 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
   view_failed: { level: 'error', text: d => `${d.view}: stopped by ${d.code}: ${d.message}\n  ${d.hint}` },
   table_created: { level: 'info', text: d => `${d.flow}: created ${d.table}` },
   topic_created: { level: 'info', text: d => `${d.flow}: created topic ${d.topic} with ${d.partitions} partition(s)` },
+  topic_altered: { level: 'info', text: d => `${d.flow}: topic ${d.topic}: ${d.setting} was ${d.from} and is now ${d.to}` },
   records_expire: {
     level: 'warn',
     text: d =>
-      `${d.flow}: records of ${new Date(d.oldest_ms).toISOString()} are written to ${d.topic}, which keeps them for ` +
-      `${(d.retention_ms / 3_600_000).toFixed(1)} h after that time: the broker deletes them within minutes. ` +
-      'Set retention.ms: -1 in the config of the topic to keep history',
+      `${d.flow}: records of ${new Date(d.oldest_ms).toISOString()} are written to ${d.topic}, which keeps records for ` +
+      `${(d.retention_ms / 3_600_000).toFixed(1)} h after their own time: a broker may delete these within minutes. ` +
+      `To keep history, write in the sink\n  topic: { name: ${d.topic}, config: { retention.ms: -1 }, on_difference: alter }`,
   },
   schema_registered: { level: 'info', text: d => `${d.flow}: registered ${d.subject} as schema ${d.id}` },
   schema_evolved: { level: 'info', text: d => `${d.flow}: ${d.subject}: ${d.detail}` },

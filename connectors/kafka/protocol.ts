@@ -124,6 +124,7 @@ export interface Cluster {
   refreshMetadataIfNecessary(): Promise<void>
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>
   findBroker(where: { readonly nodeId: number }): Promise<Broker>
+  findControllerBroker(): Promise<Broker>
   /** coordinatorType: 0 group, 1 transaction. */
   findGroupCoordinator(where: { readonly groupId: string; readonly coordinatorType?: 0 | 1 }): Promise<Broker>
   findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[]
@@ -138,7 +139,14 @@ export interface Cluster {
 }
 
 /** Numbers of the requests (https://kafka.apache.org/protocol#protocol_api_keys). */
-export const API = { produce: 0, fetch: 1, metadata: 3, offsetCommit: 8, txnOffsetCommit: 28 } as const
+export const API = {
+  produce: 0,
+  fetch: 1,
+  metadata: 3,
+  offsetCommit: 8,
+  txnOffsetCommit: 28,
+  incrementalAlterConfigs: 44,
+} as const
 
 const table: unknown = require('kafkajs/src/protocol/requests')
 

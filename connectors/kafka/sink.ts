@@ -140,7 +140,8 @@ const COMPACT = { 'cleanup.policy': 'compact' }
 function topicOf({ topic }: KafkaSinkConfig): TopicSpec {
   if (typeof topic === 'string') return { name: topic }
   const config = Object.fromEntries(Object.entries(topic.config).map(([name, value]) => [name, String(value)]))
-  return { name: topic.name, partitions: topic.partitions, replication: topic.replication, config }
+  const { name, partitions, replication, on_difference: onDifference } = topic
+  return { name, partitions, replication, config, onDifference }
 }
 
 export const topicNameOf = (config: KafkaSinkConfig): string => topicOf(config).name

@@ -18,6 +18,10 @@ const topic = z.union([
       .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
       .prefault({})
       .describe('Settings of the topic, e.g. {cleanup.policy: compact}; an existing topic must have the same.'),
+    on_difference: z
+      .enum(['stop', 'alter'])
+      .prefault('stop')
+      .describe('What to do where an existing topic has other values of `config`: stop, or change them.'),
   }),
 ])
 
@@ -36,7 +40,7 @@ export const sinkConfig = z.strictObject({
     .optional()
     .describe(
       'Column with the time of a record. Default: the time of the source record, else now. A broker deletes by this time: where ' +
-        'history is written, the topic needs `config: {retention.ms: -1}` or what was just written is gone within minutes.',
+        'history is written, the topic needs `config: {retention.ms: -1}`, or what was just written may be gone within minutes.',
     ),
   headers: z.record(z.string().min(1), z.string()).prefault({}).describe('Headers of every record.'),
   compression: z

@@ -6,6 +6,7 @@ import type { KafkaConnection } from './connection'
 import { ownCluster } from './connections'
 import { kafkaError } from './errors'
 import { API, ask, type Cluster } from './protocol'
+import { alterSettings, differenceHint, type OtherSetting } from './topic_settings'
 import { orAbort, pause } from './waiting'
 
 /** A topic that a flow writes. What is not given is left to the broker where the topic is made, and not looked at where it exists. */
@@ -16,29 +17,34 @@ export interface TopicSpec {
   readonly config?: Readonly<Record<string, string>>
   /** Settings of a new topic that whoever runs the cluster may change. */
   readonly initial?: Readonly<Record<string, string>>
+  /** What is done about other values of `config` in a topic that exists. Absent: `stop`, and the file cannot say otherwise. */
+  readonly onDifference?: 'stop' | 'alter'
 }
+
+type Told = Pick<PluginContext<KafkaConnection>, 'pipeline' | 'flow' | 'events' | 'connection'>
 
 const TOPIC_ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS'
 const VISIBLE_TRIES = 50
 
 /**
  * Makes the topic, which is told, or checks it. Throws K007 if it exists with fewer partitions, another replication factor or other
- * values of the given settings. Resolves with the number of its partitions.
+ * values of the given settings; these are changed instead where the spec says so. Resolves with the number of its partitions.
  */
-export async function ensureTopic(
-  kafka: Kafka,
-  spec: TopicSpec,
-  { pipeline, flow, events }: Pick<PluginContext, 'pipeline' | 'flow' | 'events'>,
-  signal: AbortSignal,
-): Promise<number> {
+export async function ensureTopic(kafka: Kafka, spec: TopicSpec, told: Told, signal: AbortSignal): Promise<number> {
   const admin = kafka.admin()
   try {
     await admin.connect()
     const exists = (await admin.listTopics()).includes(spec.name)
     const created = exists ? false : await create(admin, spec)
     const partitions = await partitionsOf(admin, spec.name, signal)
+    const { pipeline, flow, events } = told
     if (created) events.emit('topic_created', { pipeline, flow, topic: spec.name, partitions: partitions.length })
-    else await check(admin, spec, partitions)
+    else {
+      const others = await check(admin, spec, partitions, told.connection.brokers)
+      if (others.length > 0) await alterSettings(kafka, spec.name, others, signal)
+      for (const { name: setting, has: from, asked: to } of others)
+        events.emit('topic_altered', { pipeline, flow, topic: spec.name, setting, from, to })
+    }
     return partitions.length
   } catch (thrown) {
     signal.throwIfAborted()
@@ -142,26 +148,37 @@ async function partitionsOf(admin: Admin, topic: string, signal: AbortSignal): P
   }
 }
 
-async function check(admin: Admin, spec: TopicSpec, partitions: PartitionList): Promise<void> {
+/** The settings to be changed. Throws K007 for what differs and is not to be changed. */
+async function check(
+  admin: Admin,
+  spec: TopicSpec,
+  partitions: PartitionList,
+  brokers: KafkaConnection['brokers'],
+): Promise<readonly OtherSetting[]> {
+  const { name: topic, replication, onDifference } = spec
   const wrong: string[] = []
-  if (spec.partitions !== undefined && partitions.length < spec.partitions) {
-    wrong.push(`it has ${partitions.length} partitions, ${spec.partitions} are asked for`)
-  }
-  const replication = partitions[0]?.replicas.length ?? 0
-  if (spec.replication !== undefined && replication !== spec.replication) {
-    wrong.push(`its replication factor is ${replication}, ${spec.replication} is asked for`)
-  }
-  const names = Object.keys(spec.config ?? {})
-  if (names.length > 0) {
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [{ type: ConfigResourceTypes.TOPIC, name: spec.name, configNames: names }],
-    })
-    const has = new Map(resources[0]?.configEntries.map(e => [e.configName, e.configValue]))
-    for (const [name, value] of Object.entries(spec.config ?? {})) {
-      if (has.get(name) !== value) wrong.push(`${name} is ${has.get(name) ?? 'unknown'}, ${value} is asked for`)
-    }
-  }
-  if (wrong.length > 0)
-    throw new ConnectError('K007_TOPIC_SETTINGS', `topic ${spec.name}: ${wrong.join('; ')}`, { stage: 'write' })
+  const more = spec.partitions !== undefined && partitions.length < spec.partitions ? spec.partitions : null
+  if (more !== null) wrong.push(`it has ${partitions.length} partitions, ${more} are asked for`)
+  const replicas = partitions[0]?.replicas.length ?? 0
+  if (replication !== undefined && replicas !== replication)
+    wrong.push(`its replication factor is ${replicas}, ${replication} is asked for`)
+  const others = await otherSettings(admin, spec)
+  const settings = onDifference === 'alter' ? [] : others
+  wrong.push(...settings.map(s => `${s.name} is ${s.has}, ${s.asked} is asked for`))
+  if (wrong.length === 0) return others
+  const hint = differenceHint({ topic, brokers, settings, partitions: more, canAlter: onDifference !== undefined })
+  throw new ConnectError('K007_TOPIC_SETTINGS', `topic ${topic}: ${wrong.join('; ')}`, { stage: 'write', hint })
+}
+
+async function otherSettings(admin: Admin, { name: topic, config = {} }: TopicSpec): Promise<readonly OtherSetting[]> {
+  const configNames = Object.keys(config)
+  if (configNames.length === 0) return []
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames }],
+  })
+  const has = new Map(resources[0]?.configEntries.map(e => [e.configName, e.configValue]))
+  return Object.entries(config)
+    .filter(([name, value]) => has.get(name) !== value)
+    .map(([name, asked]) => ({ name, has: has.get(name) ?? 'unknown', asked }))
 }

@@ -1,3 +1,4 @@
+import { parse } from 'yaml'
 import type { KafkaConnection } from '../../../connectors/kafka/connection'
 import { TRUNCATED } from '../../../connectors/kafka/dead_letters'
 import { partitionOf } from '../../../connectors/kafka/murmur2'
@@ -98,7 +99,7 @@ test('rows become records with key, time, headers and Java’s partition', async
 
 test('records that the broker will delete by their age are told once', async () => {
   const told: unknown[] = []
-  const events = createEmitter({ log: (level, event, _, data) => told.push([level, event, data]), metric: () => {} })
+  const events = createEmitter({ log: (level, event, text, data) => told.push([level, event, data, text]), metric: () => {} })
   const writeTo = async (topic: unknown): Promise<void> => {
     const sink = await openSink({ topic, timestamp: 'ts' }, { ...contextOf('f', unique('p')), events })
     const lane = await laneOf(sink)
@@ -112,7 +113,17 @@ test('records that the broker will delete by their age are told once', async () 
   await writeTo({ name: topic, config: { 'retention.ms': 86_400_000 } })
   const found = { topic, oldest_ms: 1_700_000_000_000, retention_ms: 86_400_000 }
   expect(told.filter(t => (t as unknown[])[1] === 'records_expire')).toEqual([
-    ['warn', 'records_expire', expect.objectContaining(found)],
+    ['warn', 'records_expire', expect.objectContaining(found), expect.stringContaining('may delete these within minutes')],
+  ])
+  // what the warning says to write is what the sink takes
+  const said = String((told.find(t => (t as unknown[])[1] === 'records_expire') as unknown[])[3]).split('\n')[1]
+  const { topic: written } = parse(said) as { topic: object }
+  await openSink({ topic: written }, { ...contextOf('f', unique('p')), events })
+  expect(told.at(-1)).toEqual([
+    'info',
+    'topic_altered',
+    expect.objectContaining({ from: '86400000', to: '-1' }),
+    expect.anything(),
   ])
 })
 
@@ -228,6 +239,37 @@ test('a topic with other settings is refused', async () => {
     refused,
   )
   await openSink({ topic: { name: topic, partitions: 1, config: { 'cleanup.policy': 'delete' } } }, context)
+})
+
+test('other settings of a topic: the refusal says how to change them, and where the file says so they are changed', async () => {
+  const topic = unique('altered')
+  const kept = { name: 'segment.bytes', value: '2000000' }
+  await broker.admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries: [kept] }], waitForLeaders: true })
+  const told: unknown[] = []
+  const events = createEmitter({ log: (_, event, text) => told.push([event, text]), metric: () => {} })
+  const context = { ...contextOf('f', unique('p')), events }
+  const config = { 'retention.ms': -1, 'cleanup.policy': 'delete,compact' }
+  const address = broker.service.address
+  await expect(openSink({ topic: { name: topic, config } }, context)).rejects.toMatchObject({
+    message: `topic ${topic}: retention.ms is 604800000, -1 is asked for; cleanup.policy is delete, delete,compact is asked for`,
+    hint:
+      'add `on_difference: alter` to this topic in the file,\n' +
+      `  or run \`kafka-configs --bootstrap-server ${address} --entity-type topics --entity-name ${topic} --alter ` +
+      "--add-config 'retention.ms=-1,cleanup.policy=[delete,compact]'`,\n  or ask for what the topic has",
+  })
+  await openSink({ topic: { name: topic, config, on_difference: 'alter' } }, context)
+  expect(told).toEqual([
+    ['topic_altered', `f: topic ${topic}: retention.ms was 604800000 and is now -1`],
+    ['topic_altered', `f: topic ${topic}: cleanup.policy was delete and is now delete,compact`],
+  ])
+  // now it is as asked for, and what nobody spoke of is as it was
+  await openSink({ topic: { name: topic, config: { ...config, 'segment.bytes': 2_000_000 } } }, context)
+  const refused = (options: object) => openSink({ topic: { name: topic, on_difference: 'alter', ...options } }, context)
+  await expect(refused({ config: { 'retention.ms': 'long' } })).rejects.toMatchObject({ code: 'K003_KAFKA_ERROR' })
+  await expect(refused({ partitions: 3 })).rejects.toMatchObject({
+    code: 'K007_TOPIC_SETTINGS',
+    hint: expect.stringContaining(`kafka-topics --bootstrap-server ${address} --alter --topic ${topic} --partitions 3`),
+  })
 })
 
 describe('dead letters', () => {

@@ -1,5 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { parse } from 'yaml'
 import { commandOf } from '../support/command_lines'
 import { inProcess } from '../support/in_process'
@@ -43,6 +45,34 @@ test('what the Dockerfile copies is there, and its context holds it', () => {
   for (const name of [...build.include, 'package.json', 'package-lock.json', 'scripts', 'tsconfig.json']) expect(ignore).toContain(name)
   expect(dockerfile).toMatch(/^USER node$/m)
   expect(dockerfile).toMatch(/^HEALTHCHECK /m)
+})
+
+/** What the files say of an installation: paths below its folder. */
+const layouts = {
+  Dockerfile: [...dockerfile.matchAll(/^COPY --from=build \/src\/(\S+) (\S+)$/gm)].map(m => m[1]),
+  'olap-connect.service': (/^# +\/opt\/olap-connect +the built package: (.*)$/m.exec(unit)?.[1] ?? '').split(', '),
+}
+
+test.each(Object.entries(layouts))('what %s copies prints the page of a plugin, also without the examples', async (name, parts) => {
+  expect(parts).toEqual(expect.arrayContaining(['package.json', 'dist', 'node_modules', 'config/examples']))
+  const to = path.join(folder.path, name)
+  for (const part of parts) {
+    mkdirSync(path.dirname(path.join(to, part)), { recursive: true })
+    if (part === 'node_modules') symlinkSync(path.join(root, part), path.join(to, part))
+    else cpSync(path.join(root, part), path.join(to, part), { recursive: true })
+  }
+  const page = async (): Promise<string> => {
+    const main = path.join(to, 'dist/cli/main.js')
+    return (await promisify(execFile)(process.execPath, [main, 'plugins', 'ewma'], { cwd: folder.path })).stdout
+  }
+  expect(await page()).toContain('config/examples/ec2-cpu.yaml')
+  rmSync(path.join(to, 'config/examples'), { recursive: true })
+  expect(await page()).toMatch(/half_life[^]*EXAMPLES/)
+})
+
+test('the documentation of the unit is one of the files that it says to copy', () => {
+  const documentation = /^Documentation=file:\/opt\/olap-connect\/(.*)$/m.exec(unit)?.[1]
+  expect(layouts['olap-connect.service']).toContain(documentation)
 })
 
 test('services of the compose file are reached by names that it has', () => {

@@ -53,9 +53,7 @@ export async function loadFiles(names: readonly string[], io: Io): Promise<Loade
     }
     secrets.push(...loaded.secrets)
     warnings.push(...loaded.warnings)
-    const apart = neighbours(loaded.spec, registry)
-    problems.push(...apart)
-    if (apart.length === 0) problems.push(...(await columnProblems(loaded, registry)))
+    problems.push(...neighbours(loaded.spec, registry), ...(await columnProblems(loaded, registry)))
     pipelines.push(loaded.spec)
   }
   problems.push(...sameNames(pipelines))

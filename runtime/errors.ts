@@ -133,6 +133,7 @@ export const ERRORS = {
   K006_FENCED: { retriable: false, exit: 1, hint: 'another worker took this over; nothing to do' },
   K007_TOPIC_SETTINGS: { retriable: false, exit: 1, hint: 'the topic exists with other settings' },
   K008_REGISTRY: { retriable: false, exit: 1, hint: 'see the answer of the schema registry' },
+  K009_TOPIC_PENDING: { retriable: true, exit: 1, hint: 'see what the flow that creates it says' },
 
   // positions and delivery
   P001_POSITION_STOP: { retriable: false, exit: 1, hint: 'the stored position cannot be trusted; nothing was written' },

@@ -38,8 +38,18 @@ export interface PluginContext<Connection = unknown> {
   readonly closings?: (view: string) => ViewClosings
   /** Makes a detector of a loaded `detectors:` entry; absent outside of a pipeline, where only the built-in ones are known. */
   readonly detector?: (spec: DetectorSpec, context: DetectorContext) => Detector
+  /** Flows of the same run that make what this one reads under a name of its `reads`; absent outside of a running pipeline. */
+  readonly makers?: (name: string) => Makers
   /** Prints text and resolves when more may be printed; absent where there is no standard output to print to. */
   readonly stdout?: (text: string) => Promise<void>
+}
+
+/** Names of flows that make something which others read. Those that ended well are in neither list. */
+export interface Makers {
+  /** They may still make it. */
+  readonly working: readonly string[]
+  /** They have failed for good. */
+  readonly failed: readonly string[]
 }
 
 /** What a format is given. The registry is that of the connection of the source or sink it serves. */

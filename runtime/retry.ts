@@ -60,7 +60,9 @@ export async function retrying<T>(context: RetryContext, operation: (attempt: nu
   let missing: ConnectError | null = null
   const ended = (reason: unknown): unknown => {
     if (!drain?.aborted || !missing) return reason
-    return missing.code === 'K005_UNKNOWN_TOPIC' || (opening && drain.reason instanceof TimeOver) ? missing : reason
+    // how long it would have been waited for is of no use any more
+    if (missing.code === 'K005_UNKNOWN_TOPIC') return new ConnectError(missing.code, missing.message, { stage })
+    return opening && drain.reason instanceof TimeOver ? missing : reason
   }
   const leave = (): boolean => {
     const last = waiting && outages.leave(stage)

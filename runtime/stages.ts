@@ -5,7 +5,7 @@ import { ConnectError, type ErrorCode } from './errors'
 import type { Emitter } from './events'
 import type { Flush, FormatSpec, RawSourceOptions } from './fields'
 import type { FlowParts } from './flow'
-import type { DeadLetterWriter, Format, PluginContext, RegistryEndpoint, SinkContext } from './plugin'
+import type { DeadLetterWriter, Format, Makers, PluginContext, RegistryEndpoint, SinkContext } from './plugin'
 import type { Registry } from './registry'
 import type { FlowSpec, PipelineSpec } from './spec'
 import type { ViewClosings } from './views/contracts'
@@ -21,6 +21,8 @@ export interface StageEnvironment {
   readonly stdout?: (text: string) => Promise<void>
   /** The closings of a view of the pipeline; absent outside of a running one. */
   readonly closings?: (view: string) => ViewClosings
+  /** The flows that make what the flow reads from a connection under a name; absent outside of a running one. */
+  readonly makers?: (connection: string | null, name: string) => Makers
   /** True: formats get no registry, because nothing may be asked outside the machine. */
   readonly offline?: boolean
 }
@@ -84,7 +86,7 @@ export function createReading(pipeline: PipelineSpec, spec: FlowSpec, environmen
 const flowMemory = (pipeline: PipelineSpec): number => Math.floor(pipeline.memory / pipeline.flows.length)
 
 const pluginContexts =
-  (pipeline: PipelineSpec, spec: FlowSpec, environment: StageEnvironment) =>
+  (pipeline: PipelineSpec, spec: FlowSpec, { makers, ...environment }: StageEnvironment) =>
   (connection: string | null): PluginContext => ({
     pipeline: pipeline.name,
     flow: spec.name,
@@ -99,6 +101,7 @@ const pluginContexts =
     views: pipeline.views,
     ...(environment.closings ? { closings: environment.closings } : {}),
     detector: (detector, of) => environment.registry.get('detector', detector.type).create(detector.config, of),
+    ...(makers ? { makers: name => makers(connection, name) } : {}),
     ...(environment.stdout ? { stdout: environment.stdout } : {}),
   })
 

@@ -177,8 +177,7 @@ export class StatusBoard {
       service_unreachable: d => {
         const problem = { code: d.code, message: d.message }
         flow(d)?.unreachable(d.stage, problem)
-        // who says that there is no such topic or view is there
-        if (d.code === 'K005_UNKNOWN_TOPIC' || d.code === 'S011_NO_VIEW') this.#hear(d, d.stage, 'up', null)
+        if (NOT_THERE.includes(d.code)) this.#hear(d, d.stage, 'up', null)
         else this.#hear(d, d.stage, 'unreachable', problem)
       },
       service_back: d => {
@@ -268,6 +267,9 @@ function needsRegistry({ source }: FlowSpec, registry: Registry): boolean {
 }
 
 const nameOf = (d: { readonly pipeline: string; readonly flow: string }): string => `${d.pipeline}/${d.flow}`
+
+/** Who says so of a topic or view is there itself. */
+const NOT_THERE: readonly string[] = ['K005_UNKNOWN_TOPIC', 'K009_TOPIC_PENDING', 'S011_NO_VIEW']
 
 /** An address as people write it, without user and password; null: none. */
 function addressText(value: unknown): string | null {

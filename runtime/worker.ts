@@ -2,6 +2,7 @@ import type { DetectorAnomalies } from './anomaly_counts'
 import { asConnectError, ConnectError } from './errors'
 import { type FlowEnd, type FlowParts, FlowRun } from './flow'
 import type { EngineHooks } from './hooks'
+import { type MakerState, makersOf } from './makers'
 import { anySignal, expectListeners, isRestartable, orAbort } from './retry'
 import type { FlowSpec, PipelineSpec } from './spec'
 import { createFlow, endpoints, type StageEnvironment, upstreamOf } from './stages'
@@ -117,7 +118,19 @@ export class Worker {
   }
 
   #create(pipeline: PipelineSpec, spec: FlowSpec): FlowParts {
-    return createFlow(pipeline, spec, { ...this.#options, closings: name => this.#closings(pipeline, name) })
+    const { pipelines, registry } = this.#options
+    return createFlow(pipeline, spec, {
+      ...this.#options,
+      closings: name => this.#closings(pipeline, name),
+      makers: (connection, name) =>
+        makersOf({ pipeline, spec, connection, name }, pipelines, registry, flow => this.#stateOf(flow)),
+    })
+  }
+
+  #stateOf(flow: FlowSpec): MakerState {
+    const end = this.#ended.get(flow)
+    if (!end) return 'working'
+    return end.error ? 'failed' : 'ended'
   }
 
   async #flow(pipeline: PipelineSpec, spec: FlowSpec, stats: FlowStats): Promise<FlowResult> {

@@ -1,6 +1,6 @@
 import type { Kafka } from 'kafkajs'
 import { ConnectError } from '../../runtime/errors'
-import type { PluginContext, Session, Source } from '../../runtime/plugin'
+import type { Makers, PluginContext, Session, Source } from '../../runtime/plugin'
 import type { Schema } from '../../runtime/schema'
 import { createClient, RETRY } from './client'
 import { loadCodecs } from './codecs'
@@ -10,6 +10,7 @@ import { kafkaError } from './errors'
 import { FetchAnswers } from './fetch_socket'
 import { laneAssigner } from './lanes'
 import { MemberMemory, Membership } from './membership'
+import { judgeMissing } from './missing_topics'
 import { type Cluster, clusterOf } from './protocol'
 import { fetchRaw, Turn } from './raw_fetch'
 import { Reader } from './reader'
@@ -23,8 +24,6 @@ const HEARTBEAT_MS = 500
 /** So long nothing is said of a topic that is not there: mostly another flow of the same start is making it. */
 const TOPIC_QUIET_MS = 3_000
 const TOPIC_LOOK_MS = 200
-/** Topics that another flow or program of the same start makes are waited for this long. */
-const TOPIC_WAIT_MS = 30_000
 
 const ISOLATION = { read_uncommitted: 0, read_committed: 1 } as const
 
@@ -53,6 +52,8 @@ export class KafkaSource implements Source {
   #fresh = false
   #failure: ConnectError | null = null
   #firstTry: number | null = null
+  /** Who makes each topic, as it was before the last look for them: what a flow made as its last act is found by the next look. */
+  #makers: ReadonlyMap<string, Makers> = new Map()
   #closed = false
 
   constructor(config: KafkaReading, context: PluginContext<KafkaConnection>) {
@@ -118,6 +119,8 @@ export class KafkaSource implements Source {
     const { clock } = this.#context
     const quiet = (this.#firstTry ?? clock.monotonic()) + TOPIC_QUIET_MS
     for (;;) {
+      const { makers } = this.#context
+      this.#makers = new Map(this.#config.topics.flatMap(t => (makers ? [[t, makers(t)] as const] : [])))
       try {
         return await requireTopics(cluster, this.#config.topics, brokers)
       } catch (error) {
@@ -132,10 +135,7 @@ export class KafkaSource implements Source {
     const { topics } = this.#config
     const error = kafkaError(thrown, `cannot read ${topics.join(', ')}`, { stage: 'read' })
     if (error.code !== 'K005_UNKNOWN_TOPIC') return error
-    const waited = this.#context.clock.monotonic() - (this.#firstTry ?? 0)
-    const retriable = waited < TOPIC_WAIT_MS
-    const hint = `${error.hint}${retriable ? `; a start waits ${TOPIC_WAIT_MS / 1000} s for it` : ''}`
-    return new ConnectError(error.code, error.message, { stage: 'read', cause: thrown, retriable, hint })
+    return judgeMissing(error, this.#makers, this.#context.clock.monotonic() - (this.#firstTry ?? 0))
   }
 
   #createReader(kafka: Kafka): Reader {

@@ -93,6 +93,19 @@ interface TopicAnswer {
 const UNKNOWN_TOPIC_OR_PARTITION = 3
 const TOPIC_AUTHORIZATION_FAILED = 29
 
+/** K005 with the names of the topics that are not there. */
+export class UnknownTopics extends ConnectError {
+  constructor(
+    readonly topics: readonly string[],
+    brokers: string,
+  ) {
+    super('K005_UNKNOWN_TOPIC', `there is no ${named(topics)} on ${brokers}`, { stage: 'read' })
+  }
+}
+
+const named = (topics: readonly string[]): string =>
+  `${topics.length === 1 ? 'topic' : 'topics'} ${topics.map(t => `"${t}"`).join(', ')}`
+
 /**
  * Throws K005 with the names of the topics that are not there, E007 with those that this user may not see. kafkajs itself says that
  * one of them is unknown, and not which.
@@ -101,15 +114,16 @@ export async function requireTopics(cluster: Cluster, topics: readonly string[],
   const broker = await cluster.brokerPool.findConnectedBroker()
   const answer = await ask(broker, API.metadata, 'Metadata', { topics, allowAutoTopicCreation: false })
   const { topicMetadata } = answer as { readonly topicMetadata: readonly TopicAnswer[] }
-  const refusedWith = (code: number): string | null => {
-    const names = topicMetadata.filter(t => t.topicErrorCode === code).map(t => `"${t.topic}"`)
-    return names.length === 0 ? null : `${names.length === 1 ? 'topic' : 'topics'} ${names.sort().join(', ')}`
-  }
+  const refusedWith = (code: number): readonly string[] =>
+    topicMetadata
+      .filter(t => t.topicErrorCode === code)
+      .map(t => t.topic)
+      .sort()
   const missing = refusedWith(UNKNOWN_TOPIC_OR_PARTITION)
-  if (missing) throw new ConnectError('K005_UNKNOWN_TOPIC', `there is no ${missing} on ${brokers}`, { stage: 'read' })
+  if (missing.length > 0) throw new UnknownTopics(missing, brokers)
   const hidden = refusedWith(TOPIC_AUTHORIZATION_FAILED)
-  if (hidden)
-    throw new ConnectError('E007_AUTHORIZATION', `this user may not read the ${hidden} on ${brokers}`, { stage: 'read' })
+  if (hidden.length > 0)
+    throw new ConnectError('E007_AUTHORIZATION', `this user may not read the ${named(hidden)} on ${brokers}`, { stage: 'read' })
 }
 
 async function create(admin: Admin, spec: TopicSpec): Promise<boolean> {

@@ -6,7 +6,7 @@ import { endpoints, type StageEnvironment } from '../stages'
 import type { ClosingLog, SharedClosings, ViewClosings, WindowStore } from './contracts'
 import { openFileLog } from './file_log'
 import { Finaliser, type ViewCounts } from './finaliser'
-import { viewName, type Windows } from './plan'
+import { viewName, type Windows, writesTableOf } from './plan'
 import { type FlowProgress, TableProgress } from './progress'
 import { takeTurns } from './turns'
 
@@ -54,7 +54,7 @@ export class PipelineViews {
     this.#environment = environment
     this.#views = pipeline.views.filter((v): v is WindowedView => v.window !== null)
     for (const view of this.#views) {
-      const flows = pipeline.flows.filter(f => writes(f, view)).map(f => f.name)
+      const flows = pipeline.flows.filter(f => writesTableOf(f, view)).map(f => f.name)
       const key = tableKey(view)
       if (!this.#tables.has(key)) this.#tables.set(key, new TableProgress(flows, environment.clock))
       const shared = this.#sharedClosings(view)
@@ -64,7 +64,7 @@ export class PipelineViews {
 
   /** What a flow tells about its table; null where no window depends on it. */
   progressOf(flow: FlowSpec): FlowProgress | null {
-    const view = this.#views.find(v => writes(flow, v))
+    const view = this.#views.find(v => writesTableOf(flow, v))
     return (view && this.#tables.get(tableKey(view))?.of(flow.name)) ?? null
   }
 
@@ -152,7 +152,7 @@ export class PipelineViews {
     const create = home === null ? undefined : registry.find('sink', connections[home].type)?.closings
     if (home === null || !create) return null
     const readers = flows.filter(f => endpoints(f, registry).reads.includes(viewName(view)))
-    const timeouts = flows.filter(f => writes(f, view)).flatMap(f => sessionTimeoutOf(f) ?? [])
+    const timeouts = flows.filter(f => writesTableOf(f, view)).flatMap(f => sessionTimeoutOf(f) ?? [])
     const options = {
       view: view.name,
       shards: Math.max(1, ...readers.map(f => f.lanes)),
@@ -185,6 +185,3 @@ const sessionTimeoutOf = ({ source }: FlowSpec): number | undefined =>
   (source.config as { readonly session_timeout?: number } | null)?.session_timeout
 
 const tableKey = (view: ViewSpec): string => `${view.connection}:${view.from}`
-
-const writes = ({ sink }: FlowSpec, view: ViewSpec): boolean =>
-  sink.connection === view.connection && (sink.config as { readonly table?: unknown } | null)?.table === view.from

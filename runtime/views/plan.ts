@@ -1,4 +1,4 @@
-import type { ViewSpec } from '../spec'
+import type { FlowSpec, ViewSpec } from '../spec'
 import type { Closing, ClosingKind, PaneTotal, Reached } from './contracts'
 
 /** Pure part of finalising: which windows have panes, and in which order they close and become final. Milliseconds throughout. */
@@ -94,3 +94,7 @@ const MOST_WINDOWS = 2_000
 
 /** How a flow's source names a view it reads, qualified by the view's connection. */
 export const viewName = (view: ViewSpec): string => `${view.connection}:view:${view.name}`
+
+/** Whether a flow writes the table of a view, and so makes the view with it. */
+export const writesTableOf = ({ sink }: FlowSpec, view: ViewSpec): boolean =>
+  sink.connection === view.connection && (sink.config as { readonly table?: unknown } | null)?.table === view.from

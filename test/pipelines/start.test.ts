@@ -106,6 +106,60 @@ describe('a topic that does not exist', () => {
   })
 })
 
+describe('a topic that another flow of the run creates', () => {
+  /** The sink of `first` is opened with the columns of its first record. */
+  const chain = (name: string, source: string) => {
+    const [input, middle] = [bench.unique(`${name}-in`), bench.unique(`${name}-middle`)]
+    const file = bench.pipeline(
+      name,
+      `  second:
+    source: {type: kafka, topics: [${middle}], value: json}
+    sink: {type: stdout}
+  first:
+    source: ${source.replace('INPUT', input)}
+    sink: {type: kafka, topic: ${middle}, value: json}
+`,
+    )
+    return { file, input, middle }
+  }
+
+  test('is waited for as long as that flow has not made it, and no failure of a run that is stopped before', async () => {
+    const { file, input, middle } = chain('pending', '{type: kafka, topics: [INPUT], value: json, start: earliest}')
+    await createTopic(input)
+    const pending = expect.objectContaining({
+      code: 'K009_TOPIC_PENDING',
+      message: `there is no topic "${middle}" on ${bench.env.KAFKA_BROKERS} yet: waits for flow first, which creates it`,
+    })
+    const early = bench.startRun(file, JSON_LOG)
+    await early.says(/K009_TOPIC_PENDING/)
+    early.child.kill('SIGTERM')
+    expect((await early.ended).code).toBe(0)
+
+    const run = bench.startRun(file, JSON_LOG)
+    await run.says(/K009_TOPIC_PENDING/)
+    expect(named(run, 'service_unreachable')).toEqual([pending])
+    const producer = bench.client.producer()
+    await producer.connect()
+    await producer.send({ topic: input, messages: [{ value: '{"a": 1}' }] })
+    await producer.disconnect()
+    await run.says(/"session_started".*"second"/)
+    run.child.kill('SIGTERM')
+    expect((await run.ended).code).toBe(0)
+  })
+
+  test('ends with that flow where it fails', async () => {
+    const { file } = chain('lost', '{type: file, path: nothing-here/*.csv, schema: {ts: timestamp(ms)}}')
+    // a run without an end of its own
+    const run = bench.startRun(file, JSON_LOG)
+    const outcome = await run.ended
+    expect(outcome.code).not.toBe(0)
+    expect(named(run, 'flow_failed').find(e => e.flow === 'second')).toMatchObject({
+      code: 'K005_UNKNOWN_TOPIC',
+      hint: 'flow first, which creates it, has failed: see what it says',
+    })
+  })
+})
+
 test('a run whose time is over before it has reached anything has not ended well', async () => {
   const address = await nowhere()
   const file = bench.file(

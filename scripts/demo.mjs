@@ -103,7 +103,8 @@ const addresses = {}
 let page = null
 /** Warnings before the first row: readers wait for topics that writers are about to create. Shown if nothing comes of it. */
 const early = []
-let loaded = false
+/** Null until history is in; then that moment. */
+let live = null
 let first = null
 /** Null until services run; then the moment from which on this run watches. What began before is told, but not counted. */
 let since = null
@@ -130,7 +131,7 @@ function onLine(line) {
     since ??= Date.now()
     return say(`  ${service.padEnd(16)} ${address}`)
   }
-  if (level === 'warn' && !loaded) early.push(text)
+  if (level === 'warn' && live === null) early.push(text)
   else if (level === 'error' || (level === 'warn' && event !== 'client_log')) return say(`${level} ${text}`)
 }
 
@@ -157,9 +158,9 @@ async function look() {
   const { rows, closed } = await progress(clickhouse)
   looks.push({ at: Date.now(), closed })
   if (looks.length > 100) looks.shift()
-  if (!loaded) {
+  if (live === null) {
     if (closed.devices < since - 60_000) return
-    loaded = true
+    live = Date.now()
     const there = `${rows['device-fleet'].toLocaleString('en')} readings of 40 devices, ${rows['ec2-cpu'].toLocaleString('en')} of 20 machines`
     await stamp(
       continued
@@ -168,7 +169,7 @@ async function look() {
     )
   }
   const [found, injected] = await Promise.all([anomalies(clickhouse), faults(clickhouse)])
-  for (const one of news.of(found, injected, { since, now: Date.now() })) await tell(one)
+  for (const one of news.of(found, injected, { since, live, now: Date.now() })) await tell(one)
 }
 
 async function tell({ anomaly, fault, how }) {
@@ -188,8 +189,7 @@ function featureOf({ features }) {
 }
 
 /** What to look at of the first fault that was found: lines to copy, each about this very anomaly. */
-async function next({ id, view, detector, key, end }, feature, fault) {
-  const until = new Date(end).toISOString().slice(0, 19).replace('T', ' ')
+async function next({ id, view, key }, feature, fault) {
   const [[column, value]] = Object.entries(key)
   const query = statement => `${CONNECT} sql ${FLEET} "${statement}"${data}`
   await tellWrapped('\nThat fault was injected, and found. While this runs, look further from another terminal in this folder:')
@@ -197,7 +197,7 @@ async function next({ id, view, detector, key, end }, feature, fault) {
 ${page ? `  ${page}   the page: what runs, series with what is expected of them, anomalies\n` : ''}
 the anomaly in its topic, in its table, the windows around it, what had been done, and what runs:
   ${CONNECT} tail ${FLEET} ${TOPIC} --from beginning --key "${id}" --limit 1${data}
-  ${query(`SELECT window_start, window_end, detector, key, round(score, 1), status, features FROM anomalies FINAL WHERE detector = '${detector}' AND key['${column}'] = '${value}' AND window_end = '${until}'`)}
+  ${query(`SELECT window_end, score, detector, key, features FROM anomalies FINAL WHERE id = '${id}'`)}
   ${query(`SELECT window_end, ${feature} FROM ${view} WHERE ${column} = '${value}' ORDER BY window_end DESC LIMIT 10`)}
   ${query(`SELECT fault, device, site, min(ts), max(ts) FROM faults WHERE fault = '${fault.fault}' GROUP BY ALL`)}
   ${CONNECT} status${data}
@@ -255,7 +255,7 @@ const envelope = output === '' ? null : JSON.parse(output)
 const cutShort = ending.asked && (envelope === null || envelope.error?.code === 'R003_ABORTED')
 const code = cutShort ? 0 : ended
 process.exitCode = code
-if (!loaded && !cutShort) for (const text of early) await say(`warn ${text}`)
+if (live === null && !cutShort) for (const text of early) await say(`warn ${text}`)
 const result = summary && {
   seconds: Number(seconds().toFixed(1)),
   ...summary,

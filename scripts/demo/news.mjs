@@ -18,12 +18,14 @@ export class News {
 
   /**
    * What was not told yet of the anomalies of windows that ended after `since`, as `{anomaly, fault, how}`: `fault` is null where none
-   * explains it, for `how` see repeats.mjs. All moments are milliseconds since 1970.
+   * explains it, for `how` see repeats.mjs. Until `live` the demo itself kept this machine busy, with its history: no news. All moments
+   * are milliseconds since 1970.
    */
-  of(anomalies, injected, { since, now }) {
+  of(anomalies, injected, { since, live = since, now }) {
     const news = []
     for (const anomaly of anomalies) {
       if (anomaly.end <= since || this.#said.has(anomaly.id)) continue
+      if (anomaly.database === 'machine' && anomaly.start < live) continue
       const found = anomaly.database === 'fleet' ? this.#explained(anomaly, injected, now) : this.#unusual(anomaly)
       if (found) news.push({ anomaly, ...found })
     }

@@ -22,6 +22,10 @@ function usual({ lower, upper, expected }, text) {
   return about === null ? 'nothing before was like it' : `usual is about ${about}`
 }
 
+/** Of the rules in this-machine.yaml, in percent. */
+export const LIMITS = { core: 90, full: 97 }
+const over = limit => `the rule is more than ${percent(limit)}`
+
 const DETECTORS = {
   volume: (a, f, when) => `${a.key.device} sent ${size(f.value)} ${when}; ${usual(f, size)}.`,
   values: (a, f, when) => `${a.key.device} reported ${degrees(f.value)} ${when}; ${usual(f, degrees)}.`,
@@ -29,8 +33,8 @@ const DETECTORS = {
   shape: (a, f, when) => `${a.key.device} had a CPU of ${percent(f.value)} (${f.name}) ${when}; ${usual(f, percent)}.`,
   level: (a, f, when) => `${a.key.device} had a CPU of ${percent(f.value)} (${f.name}) ${when}; ${usual(f, percent)}.`,
   busy: (_, f, when) => `This machine had ${f.name} at ${percent(f.value)} ${when}; ${usual(f, percent)}.`,
-  core: (_, f, when) => `A core of this machine was busy ${percent(f.value)} of the time ${when}.`,
-  full: (_, f, when) => `This machine had ${percent(f.value)} of its memory in use ${when}.`,
+  core: (_, f, when) => `A core of this machine was busy ${percent(f.value)} of the time ${when}; ${over(LIMITS.core)}.`,
+  full: (_, f, when) => `This machine had ${percent(f.value)} of its memory in use ${when}; ${over(LIMITS.full)}.`,
   traffic: (_, f, when) =>
     `This machine moved ${size(f.value)} a second ${f.name === 'net' ? 'over the network' : 'to and from disk'} ${when}; ${usual(f, size)}.`,
 }
@@ -44,12 +48,14 @@ export function sentence(anomaly, feature) {
   return `${Object.values(anomaly.key).join(' ')} had ${feature.name} at ${plain(feature.value)} ${when}; ${usual(feature, plain)}.`
 }
 
+const REAL = 'This machine is real and nothing is injected into it, so this counts neither as found nor as false: `top` shows what it does.'
+
 /** The kinds of faults by the names that the table of faults and the count have for them. */
 const kindOf = fault => fault.fault.replace(/-\d+$/, '')
 
 /**
  * What is known about an anomaly: the fault that caused it, or that there was none. Only the fleet's faults are known: what other
- * pipelines find is unusual, and nobody knows why. `since`: faults before it are told, but not counted; `how`: see repeats.mjs.
+ * pipelines find is unusual, and nobody knows why; of this machine the first word says so, and what to look at. `since`: faults before it are told, but not counted; `how`: see repeats.mjs.
  */
 export function told(anomaly, feature, fault, { since = 0, how = 'new' } = {}) {
   const text = sentence(anomaly, feature)
@@ -59,7 +65,8 @@ export function told(anomaly, feature, fault, { since = 0, how = 'new' } = {}) {
   }
   if (anomaly.database === 'fleet') return `FALSE ALARM  ${text} Nothing was done to it.`
   const lower = text.replace(/^(A|This) /, start => start.toLowerCase())
-  return `UNUSUAL      ${how === 'new' ? text : `${how === 'again' ? 'Again' : 'Still'}: ${lower}`}`
+  if (how !== 'new') return `UNUSUAL      ${how === 'again' ? 'Again' : 'Still'}: ${lower}`
+  return `UNUSUAL      ${text}${anomaly.database === 'machine' ? ` ${REAL}` : ''}`
 }
 
 /** What was found of what was injected, in one sentence. */

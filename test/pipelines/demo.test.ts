@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { parse } from 'yaml'
 import { envelopeSchema } from '../../cli/envelope_schema'
 import { announceWorker } from '../../cli/workers'
 import { withLock } from '../../embedded/lock'
@@ -252,14 +253,22 @@ test('what is known about an anomaly is told in words that differ', async () => 
       'FOUND        dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Injected: dev-01 leaking from TIME on.',
       'FOUND        dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Injected: dev-01 leaking from TIME on (not counted: injected before TIME).',
       'FALSE ALARM  dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Nothing was done to it.',
-      'UNUSUAL      This machine moved 2.1 MB a second to and from disk between TIME and TIME; usual is 0 bytes.',
+      'UNUSUAL      This machine moved 2.1 MB a second to and from disk between TIME and TIME; usual is 0 bytes. This machine is real and nothing is injected into it, so this counts neither as found nor as false: `top` shows what it does.',
       'UNUSUAL      dev-01 had a CPU of 83 % (peak) between TIME and TIME; nothing before was like it.',
-      'UNUSUAL      Still: a core of this machine was busy 100 % of the time between TIME and TIME.',
+      'UNUSUAL      Still: a core of this machine was busy 100 % of the time between TIME and TIME; the rule is more than 90 %.',
       'FALSE ALARM  lima heard from 8 of its devices between TIME and TIME; usual is 9. Nothing was done to it.',
       'faults injected since TIME, when this run began to watch: found 1 of 1 leaking; 1 more had just begun; false alarms: 3',
       'faults injected since TIME, when this run began to watch: none whose windows are closed; false alarms: 0',
     ],
   ])
+})
+
+test('what the demo tells of the rules for this machine is what they say', async () => {
+  const { flows } = parse(readFileSync(path.join(root, 'config/examples/this-machine.yaml'), 'utf8'))
+  const { core, full } = flows.detect.transforms[0].detectors
+  const script = `import { LIMITS } from ${JSON.stringify(path.join(root, 'scripts/demo/words.mjs'))}; console.log(JSON.stringify(LIMITS))`
+  const limits = JSON.parse((await run(['node', '--input-type=module', '-e', script])).stdout)
+  expect([core.if, full.if]).toEqual([`core > ${limits.core}.0`, `memory > ${limits.full}.0`])
 })
 
 test('what is unusual is told once, again when it had stopped, and rarely while it goes on', async () => {

@@ -48,7 +48,8 @@ export function sentence(anomaly, feature) {
   return `${Object.values(anomaly.key).join(' ')} had ${feature.name} at ${plain(feature.value)} ${when}; ${usual(feature, plain)}.`
 }
 
-const REAL = 'This machine is real and nothing is injected into it, so this counts neither as found nor as false: `top` shows what it does.'
+const REAL =
+  'This machine is real and nothing is injected into it, so this counts neither as found nor as false: `top` shows what it does.'
 
 /** The kinds of faults by the names that the table of faults and the count have for them. */
 const kindOf = fault => fault.fault.replace(/-\d+$/, '')

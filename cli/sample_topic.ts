@@ -5,6 +5,7 @@ import { stringify } from 'yaml'
 import { ConnectError } from '../runtime/errors'
 import type { Schema } from '../runtime/schema'
 import type { Io } from './io'
+import { jsonColumns } from './json_columns'
 import type { SCAFFOLD_VALUES } from './scaffold'
 import { withPipeline } from './session'
 import { followTopic } from './topic_reader'
@@ -17,7 +18,8 @@ export interface TopicSample {
   readonly rows: readonly string[]
 }
 
-const LOOK_AT = 20
+/** As many as a `file` source looks at. */
+const LOOK_AT = 1000
 const SHOW = 3
 
 export interface SampleOptions {
@@ -63,7 +65,7 @@ export async function sampleTopic({ topic, brokers, registry, assumed, data }: S
       const { rows, schema } = await read(value, SHOW).catch((error: unknown) => {
         throw guessed === null ? error : withoutRegistry(error, guessed)
       })
-      return { value, schema, rows: rows.map(withoutProvenance) }
+      return { value, schema: value === 'json' ? jsonColumns(raw.map(textOf)) : schema, rows: rows.map(withoutProvenance) }
     })
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -80,9 +82,12 @@ export function withoutRegistry(error: unknown, guessed: string): unknown {
   return new ConnectError(code, message, { stage, retriable, cause: error, hint })
 }
 
+const bytesOf = (row: string): Buffer => Buffer.from((JSON.parse(row) as { value?: string | null }).value ?? '', 'base64')
+const textOf = (row: string): string => bytesOf(row).toString()
+
 /** By the values: Confluent's Avro begins with a zero byte, JSON objects parse. An empty topic is taken for what is usual. */
 function formatOf(rows: readonly string[], registry: boolean): TopicSample['value'] {
-  const values = rows.map(row => Buffer.from((JSON.parse(row) as { value?: string | null }).value ?? '', 'base64'))
+  const values = rows.map(bytesOf)
   if (values.length === 0) return registry ? 'avro' : 'json'
   if (registry && values.every(v => v.length > 5 && v[0] === 0)) return 'avro'
   return values.every(isJsonObject) ? 'json' : 'string'

@@ -72,8 +72,8 @@ const headComment = ({ file, samples, schema, source: from, table }: Scaffold): 
   `#   connect validate ${file}`,
   `#   connect run ${file}`,
   `#   connect sql ${file} "SELECT * FROM ${table} LIMIT 5"`,
-  // those of files are written out below
-  ...(schema && from.type !== 'file'
+  // those of files and JSON are written out below
+  ...(schema && from.type !== 'file' && !(from.type === 'kafka' && from.value === 'json')
     ? ['# Columns that were found:', ...schema.fields.map(f => `#   ${f.name}: ${fieldTypeName(f)}`)]
     : []),
   ...(samples.length > 0 ? ['# Records that were found:', ...samples.map(r => `#   ${clipped(r)}`)] : []),
@@ -114,7 +114,7 @@ function source({ source: from, schema }: Scaffold, { time }: Roles): readonly s
         '    source:',
         '      type: kafka',
         `      topics: [${scalar(from.topic)}]`,
-        `      value: ${from.value}${from.value === 'avro' ? ' # with the schema registry; also json, string, bytes' : ''}`,
+        ...valueFormat(from.value, schema),
         ...(time === RECORDED ? [`      columns: { ${RECORDED}: timestamp } # the record's own timestamp as a column`] : []),
         '      start: earliest # where a new flow begins; after that it goes on from its position',
       ]
@@ -122,6 +122,9 @@ function source({ source: from, schema }: Scaffold, { time }: Roles): readonly s
       return [
         '    source:',
         '      type: file # CSV and NDJSON, plain or gzip',
+        ...(schema === null
+          ? ['      # NO FILE MATCHED THIS PATH when this was written, so the columns below are not filled in: is it right?']
+          : []),
         `      path: ${scalar(from.path)}`,
         ...fileSchema(schema),
         ...(time === null ? [] : [`      time: ${scalar(time)} # the event time of a record`]),
@@ -149,12 +152,25 @@ function source({ source: from, schema }: Scaffold, { time }: Roles): readonly s
 
 /** The columns as they were found, to be corrected by hand; else they would be looked for again at each start. */
 function fileSchema(schema: Schema | null): readonly string[] {
-  // a name that is no word of the language can only be left to be found
-  if (!schema?.fields.every(f => COLUMN.test(f.name)))
-    return ['      # schema: { ts: timestamp(ms), value: f64 } # else the types are taken from the first rows']
+  return (
+    schemaLines(schema, '      ') ?? [
+      '      # schema: { ts: timestamp(ms), value: f64 } # else the types are taken from the first rows',
+    ]
+  )
+}
+
+function valueFormat(value: string, schema: Schema | null): readonly string[] {
+  const columns = value === 'json' ? schemaLines(schema, '        ') : null
+  if (columns) return ['      value:', '        format: json # also avro, string, bytes', ...columns]
+  return [`      value: ${value}${value === 'avro' ? ' # with the schema registry; also json, string, bytes' : ''}`]
+}
+
+/** Null: the columns are not known, or have a name that is no word of the language and can only be left to be found. */
+function schemaLines(schema: Schema | null, indent: string): readonly string[] | null {
+  if (!schema?.fields.every(f => COLUMN.test(f.name))) return null
   return [
-    '      schema: # from the first records; a trailing ? allows null',
-    ...schema.fields.map(f => `        ${scalar(f.name)}: ${fieldTypeName(f)}`),
+    `${indent}schema: # from the first records; a trailing ? allows null`,
+    ...schema.fields.map(f => `${indent}  ${scalar(f.name)}: ${fieldTypeName(f)}`),
   ]
 }
 

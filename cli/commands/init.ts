@@ -54,9 +54,14 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
       standard: guess,
       problem: a => (TABLE.test(a) ? null : 'expected letters, digits, "_"'),
     })
-    const out = await answers(options.out, '--out', { text: 'File', standard: `${name}.yaml` })
+    const taken = (named: string): boolean => !options.force && existsSync(path.resolve(io.cwd, named))
+    const out = await answers(options.out, '--out', {
+      text: 'File',
+      standard: asker ? freeName(name, taken) : `${name}.yaml`,
+      problem: a => (asker && options.out === undefined && taken(a) ? 'is there already' : null),
+    })
     const file = path.resolve(io.cwd, out)
-    if (existsSync(file) && !options.force)
+    if (taken(out))
       throw new ConnectError('C019_USAGE', `${out} is there already`, { hint: 'give another --out, or --force to replace it' })
     const text = scaffold({
       name,
@@ -72,18 +77,32 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
     // what was written must be valid; a mistake of ours is better heard of here than at the next command
     await loadFiles([file], io)
     const columns = sample.schema ? `, ${sample.schema.fields.length} columns found` : ''
+    const missing =
+      source.type === 'file' && !sample.schema ? `no file matches ${source.path} yet, so its columns are not known` : null
     const summary = `${out} is written: from ${whence(source)} into the table ${table}${columns}`
     if (options.json) {
       const found = sample.schema?.fields.map(f => ({ name: f.name, type: fieldTypeName(f) })) ?? null
       const result = { file: out, name, source: source.type, table, columns: found }
-      await printEnvelope(io, { command: 'init', ok: true, summary, result, error: null })
+      const told = missing ? `${summary}; ${missing}` : summary
+      await printEnvelope(io, { command: 'init', ok: true, summary: told, result, error: null })
     } else
       await io.out(
         `${summary}\n  connect validate ${out}\n  connect run ${out}\n  connect sql ${out} "SELECT * FROM ${table} LIMIT 5"\n`,
       )
+    // last, where it is seen: it may be a path that is misspelt
+    if (missing)
+      await io.err(`\nNOTE: ${missing}. Is the path right? Once files are there, \`connect init --force\` finds them.\n`)
     return EXIT.ok
   } finally {
     asker?.close()
+  }
+}
+
+/** `data.yaml`, else `data-2.yaml` and so on. */
+function freeName(name: string, taken: (file: string) => boolean): string {
+  for (let n = 1; ; n++) {
+    const file = n === 1 ? `${name}.yaml` : `${name}-${n}.yaml`
+    if (!taken(file)) return file
   }
 }
 
@@ -148,7 +167,6 @@ async function sampleOf(source: ScaffoldSource, options: InitOptions, io: Io): P
   }
   if (source.type !== 'file') return { source, schema: null, rows: [] }
   const found = await sampleFiles(source.path, io)
-  if (!found) await io.err(`no file matches ${source.path} yet, so its columns are not known\n`)
   return { source: { ...source, several: found?.several }, schema: found?.schema ?? null, rows: [] }
 }
 

@@ -112,7 +112,10 @@ describe('files', () => {
   test('none is there yet: said, and written without columns', async () => {
     const out = at('later.yaml')
     const outcome = await init('--path', at('later/*.csv'), '--out', out)
-    expect(outcome).toMatchObject({ code: 0, err: expect.stringContaining('its columns are not known') })
+    const told = `no file matches ${at('later/*.csv')} yet, so its columns are not known`
+    expect(outcome).toMatchObject({ code: 0, err: expect.stringContaining(`\nNOTE: ${told}`) })
+    expect(readFileSync(out, 'utf8')).toMatch(/# NO FILE MATCHED THIS PATH.*\n {6}path: /)
+    expect((await init('--path', at('later/*.csv'), '--out', out, '--force', '--json')).out).toContain(told)
     expect(await inProcess(['validate', out])).toMatchObject({ code: 0, err: '' })
   })
 })
@@ -183,6 +186,15 @@ test('on a terminal it asks for what no option says, again until the answer will
   expect(err()).toContain('expected small letters')
   expect(await inProcess(['validate', at('asked.yaml')])).toMatchObject({ code: 0 })
   expect(readFileSync(at('asked.yaml'), 'utf8')).toMatch(/name: shop\n.*value: json\n.*table: orders /s)
+})
+
+test('on a terminal a file name that is free is proposed, and one that is taken asked for again', async () => {
+  const { io, err } = collectingIo()
+  for (const name of ['free.yaml', 'free-2.yaml']) folder.file(name, 'mine')
+  const stdin = Readable.from([`free\n\n${at('free.yaml')}\n\n`])
+  expect(await connect(['init', '--source', 'host'], { ...io, cwd: root, inIsTerminal: true, stdin })).toBe(0)
+  expect(err()).toMatch(/File \[free-3\.yaml\]: {3}is there already\nFile \[free-3\.yaml\]: $/)
+  expect([readFileSync(at('free.yaml'), 'utf8'), existsSync(at('free-3.yaml'))]).toEqual(['mine', true])
 })
 
 test('an input that ends is no answer', async () => {

@@ -16,17 +16,25 @@ type Seen = Extract<SimpleKind, 'bool' | 'i64' | 'f64' | 'utf8' | 'json'>
 export function inferSchema(block: RecordBlock, part: 'key' | 'value'): Schema {
   const starts = part === 'key' ? block.keyStart : block.valueStart
   const ends = part === 'key' ? block.keyEnd : block.valueEnd
+  const texts = Array.from({ length: block.count }, (_, i) =>
+    starts[i] < 0 ? 'null' : block.buffer.toString('utf8', starts[i], ends[i]),
+  )
+  return inferTexts(texts)
+}
+
+/** The same of records as texts. */
+export function inferTexts(texts: readonly string[]): Schema {
   const columns = new Map<string, Seen | null>()
   let objects = 0
-  for (let i = 0; i < block.count; i++) {
-    const json = starts[i] < 0 ? null : parsed(block.buffer.toString('utf8', starts[i], ends[i]))
+  for (const text of texts) {
+    const json = parsed(text)
     if (json === null || !isObject(json)) continue
     objects++
     for (const [name, value] of Object.entries(json)) columns.set(name, joined(columns.get(name) ?? null, kindOf(value)))
     if (columns.size > MAX_COLUMNS)
       throw new ConnectError('C016_SCHEMA', `the first records have more than ${MAX_COLUMNS} fields`, HINT)
   }
-  if (objects === 0) throw new ConnectError('C016_SCHEMA', `none of the first ${block.count} record(s) is a JSON object`, HINT)
+  if (objects === 0) throw new ConnectError('C016_SCHEMA', `none of the first ${texts.length} record(s) is a JSON object`, HINT)
   return { fields: [...columns].map(([name, kind]) => field(name, kind ?? 'json', true)) }
 }
 

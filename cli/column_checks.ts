@@ -1,19 +1,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { Draft, FlowDraft, StageDraft, ViewDraft } from '../config/draft'
 import { systemClock } from '../runtime/clock'
 import { ConnectError } from '../runtime/errors'
 import { silent } from '../runtime/events'
 import type { DetectorSpec } from '../runtime/fields'
 import { didYouMean, type Registry } from '../runtime/registry'
 import { type Field, field, fieldIndex, type Schema, timestamp } from '../runtime/schema'
-import type { FlowSpec, PipelineSpec, PluginSpec, ViewSpec } from '../runtime/spec'
-import { createReading, endpoints, type StageEnvironment } from '../runtime/stages'
-import { viewName } from '../runtime/views/plan'
+import type { FlowSpec, PipelineSpec, PluginSpec } from '../runtime/spec'
+import { createReading, createTransform, type StageEnvironment } from '../runtime/stages'
 
 /** A column that a stage names and cannot be given. */
 export interface ColumnProblem {
-  readonly flow: FlowSpec
+  readonly flow: string
   /** Keys below the flow, such as `transforms`, 0, `fields`. */
   readonly at: readonly (string | number)[]
   /** The name that is wrong; null: not told. */
@@ -21,8 +21,14 @@ export interface ColumnProblem {
   readonly error: { readonly code: ConnectError['code']; readonly message: string; readonly hint: string }
 }
 
-/** Sources whose columns stand in the file, or are always the same. */
-const TOLD = new Set(['generate', 'host'])
+/**
+ * Sources whose columns stand in the file, or are always the same, and those of their options that have no part in it: which of the
+ * others could not be read decides whether the columns are known.
+ */
+const TOLD: Readonly<Record<string, ReadonlySet<string>>> = {
+  generate: new Set(['rate', 'interval', 'start', 'history', 'count', 'for', 'gaps', 'faults', 'seed', 'partitions']),
+  host: new Set(['interval']),
+}
 /** Transforms whose columns follow from their options; others run code of their own, which is not run to check a file. */
 const FOLLOWED = new Set(['rename', 'cast', 'derive', 'drop_fields', 'filter', 'score'])
 
@@ -36,12 +42,15 @@ interface Input {
  * What the file alone proves wrong about columns: of flows that read views, `generate` or `host`, each transform as far as columns can
  * be followed, and the sink behind them. Nothing is said of what the data, a schema registry or an existing table may put right. Opens no socket.
  */
-export async function checkColumns(pipeline: PipelineSpec, registry: Registry): Promise<readonly ColumnProblem[]> {
+export async function checkColumns(
+  { spec, flows, views }: Draft & { readonly spec: PipelineSpec },
+  registry: Registry,
+): Promise<readonly ColumnProblem[]> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'connect-columns-'))
   const environment = { registry, events: silent, clock: systemClock, dataDir, offline: true }
   try {
     const problems: ColumnProblem[] = []
-    for (const flow of pipeline.flows) problems.push(...(await checkFlow(pipeline, flow, environment)))
+    for (const flow of flows) problems.push(...(await checkFlow(spec, flow, views, environment)))
     return problems
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
@@ -50,25 +59,32 @@ export async function checkColumns(pipeline: PipelineSpec, registry: Registry): 
 
 async function checkFlow(
   pipeline: PipelineSpec,
-  flow: FlowSpec,
+  flow: FlowDraft,
+  views: readonly ViewDraft[],
   environment: StageEnvironment,
 ): Promise<readonly ColumnProblem[]> {
-  const input = viewInput(pipeline, flow, environment.registry) ?? (await sourceInput(pipeline, flow, environment))
+  if (!flow.source) return []
+  const input =
+    viewInput(flow.source.spec, views, environment.registry) ?? (await sourceInput(pipeline, flow.name, flow.source, environment))
   // what several parts of a transform meet is one mistake
   const problems = new Map<string, ColumnProblem>()
   const add = (at: ColumnProblem['at'], errors: readonly ConnectError[]): void => {
-    const placed = errors.map(error => problemOf(flow, at, error))
+    const placed = errors.map(error => problemOf(flow.name, at, error))
     for (const problem of placed) problems.set(JSON.stringify([problem.at, problem.word, problem.error.message]), problem)
   }
   let columns = input
-  for (const [i, spec] of flow.transforms.entries()) {
-    if (!columns || !FOLLOWED.has(spec.type)) return [...problems.values()]
-    const result = follow(spec, columns, part => schema => bound(pipeline, flow, part, schema, environment))
-    add(['transforms', i], result.errors)
-    columns = result.after
+  for (const [i, stage] of flow.transforms.entries()) {
+    if (!columns || !stage || !FOLLOWED.has(stage.spec.type)) return [...problems.values()]
+    const bindOf =
+      (part: PluginSpec): Bind =>
+      schema =>
+        createTransform(pipeline, flow, part, environment).transform.bind(schema)
+    const { errors, after } = follow(stage.spec, columns, bindOf)
+    add(['transforms', i], errors)
+    columns = behind(stage, columns, after)
   }
-  if (columns) {
-    const { type, config } = flow.sink
+  if (columns && flow.sink) {
+    const { type, config } = flow.sink.spec
     const { errors } = attempt(columns, schema => {
       environment.registry.get('sink', type).checkColumns?.(config, schema)
       return schema
@@ -76,6 +92,16 @@ async function checkFlow(
     add(['sink'], errors)
   }
   return [...problems.values()]
+}
+
+/** The columns behind a stage of which maybe not all could be read. */
+function behind({ spec, lost }: StageDraft, before: Input, after: Input | null): Input | null {
+  if (lost.length === 0 || spec.type === 'score') return after
+  if (spec.type === 'filter') return before
+  if (!after || (spec.type !== 'derive' && spec.type !== 'cast') || lost.some(([key]) => key !== 'fields')) return null
+  const names = lost.map(([, name]) => String(name))
+  const added = spec.type === 'derive' ? names.filter(name => fieldIndex(after.schema, name) < 0) : []
+  return { schema: { ...after.schema, fields: [...after.schema.fields, ...added.map(STAND_INS[0])] }, typesKnown: false }
 }
 
 type Bind = (schema: Schema) => Schema
@@ -208,40 +234,50 @@ function oneFeatureEach(detector: DetectorSpec): readonly DetectorSpec[] {
   return config.features.map(feature => ({ ...detector, config: { ...config, features: [feature] } }))
 }
 
-function bound(pipeline: PipelineSpec, flow: FlowSpec, spec: PluginSpec, schema: Schema, environment: StageEnvironment): Schema {
-  const { transforms } = createReading(pipeline, { ...flow, transforms: [spec] }, environment)
-  return transforms[0].transform.bind(schema)
-}
-
-async function sourceInput(pipeline: PipelineSpec, flow: FlowSpec, environment: StageEnvironment): Promise<Input | null> {
-  if (!TOLD.has(flow.source.type)) return null
-  const { source } = createReading(pipeline, { ...flow, transforms: [] }, environment)
+async function sourceInput(
+  pipeline: PipelineSpec,
+  flow: string,
+  { spec, lost }: StageDraft,
+  environment: StageEnvironment,
+): Promise<Input | null> {
+  const harmless = TOLD[spec.type]
+  if (!harmless) return null
+  // of a field that could not be read at all its name is known
+  const names = lost.filter(p => spec.type === 'generate' && p[0] === 'fields' && p.length === 2).map(p => String(p[1]))
+  const other = lost.filter(p => !(p[0] === 'fields' && p.length > 1))
+  if (other.some(([key]) => !harmless.has(String(key)))) return null
+  const asFlow: FlowSpec = { name: flow, source: spec, transforms: [], sink: spec, onError: { kind: 'stop' }, lanes: 1 }
   try {
-    const schema = await source.open(new AbortController().signal)
-    return schema && { schema, typesKnown: true }
+    const { source } = createReading(pipeline, asFlow, environment)
+    try {
+      const schema = await source.open(new AbortController().signal)
+      if (!schema) return null
+      return { schema: { ...schema, fields: [...schema.fields, ...names.map(STAND_INS[0])] }, typesKnown: names.length === 0 }
+    } finally {
+      await source.close()
+    }
   } catch {
     return null // what is wrong with it is said when it runs
-  } finally {
-    await source.close()
   }
 }
 
 /** What a flow that reads a view is given. ClickHouse knows the types of keys and aggregates; a number stands for each here. */
-function viewInput(pipeline: PipelineSpec, flow: FlowSpec, registry: Registry): Input | null {
-  const { reads } = endpoints(flow, registry)
-  const view: ViewSpec | undefined = pipeline.views.find(v => reads.includes(viewName(v)))
-  if (!view) return null
+function viewInput(source: PluginSpec, views: readonly ViewDraft[], registry: Registry): Input | null {
+  const reads = registry.get('source', source.type).reads(source.config)
+  const view = views.find(v => reads.includes(`view:${v.name}`))
+  if (!view?.columns) return null
+  const { keys, columns } = view.columns
   const fields = [
     ...['window_start', 'window_end'].map(name => field(name, timestamp('s'))),
-    ...[...view.keys, ...Object.keys(view.columns)].map(name => field(name, 'f64', true)),
+    ...[...keys, ...Object.keys(columns)].map(name => field(name, 'f64', true)),
     field('_rev', 'i64'),
     field('_kind', { kind: 'dictionary', symbols: ['close', 'revise', 'final'] }),
   ]
-  return { schema: { name: view.name, key: view.keys, fields }, typesKnown: false }
+  return { schema: { name: view.name, key: keys, fields }, typesKnown: false }
 }
 
 /** `detectors.level.features: there is no column "maen"; did you mean "mean"?` at its place. */
-function problemOf(flow: FlowSpec, at: readonly (string | number)[], error: ConnectError): ColumnProblem {
+function problemOf(flow: string, at: readonly (string | number)[], error: ConnectError): ColumnProblem {
   const { code, message, hint } = error
   const [, option, what = message, known] = /^([\w.-]+): (.*?)(?:; (did you mean .*|there are .*))?$/s.exec(message) ?? []
   return {

@@ -1,12 +1,12 @@
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { type LoadResult, loadPipeline, readPluginList } from '../config/load'
+import { loadPipeline, type PlacedDraft, readPluginList } from '../config/load'
 import { formatWarning, type Problem, problemOf, type Warning } from '../config/problem'
 import { createScrubber } from '../config/secrets'
 import { ConnectError } from '../runtime/errors'
 import type { Registry } from '../runtime/registry'
 import type { PipelineSpec } from '../runtime/spec'
-import { checkStages } from '../runtime/stages'
+import { checkStages, checkViewNames } from '../runtime/stages'
 import { checkColumns } from './column_checks'
 import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
@@ -48,12 +48,13 @@ export async function loadFiles(names: readonly string[], io: Io): Promise<Loade
     const loaded = loadPipeline(name, { registry, env: io.env, cwd: io.cwd })
     if (!loaded.ok) {
       // a word that is not known may be one of a plugin that is missing
-      problems.push(...loaded.problems.filter(p => lost.length === 0 || p.code !== 'C009_UNKNOWN_PLUGIN'))
+      const found = loaded.problems.filter(p => lost.length === 0 || p.code !== 'C009_UNKNOWN_PLUGIN')
+      problems.push(...inOrder([...found, ...(loaded.draft ? await laterProblems(loaded.draft, registry) : [])]))
       continue
     }
     secrets.push(...loaded.secrets)
     warnings.push(...loaded.warnings)
-    problems.push(...neighbours(loaded.spec, registry), ...(await columnProblems(loaded, registry)))
+    problems.push(...(await laterProblems(loaded.draft, registry)))
     pipelines.push(loaded.spec)
   }
   problems.push(...sameNames(pipelines))
@@ -85,22 +86,27 @@ function filesOf(file: string): readonly string[] {
     .map(f => path.join(file, f))
 }
 
-function neighbours(spec: PipelineSpec, registry: Registry): readonly Problem[] {
-  return checkStages(spec, registry).map(problem => {
+/** What the loader does not see: how flows and views stand together, and what the file proves wrong about columns. */
+export async function laterProblems(draft: PlacedDraft, registry: Registry): Promise<readonly Problem[]> {
+  return inOrder([...neighbours(draft, registry), ...(await columnProblems(draft, registry))])
+}
+
+function neighbours({ spec, flows, views }: PlacedDraft, registry: Registry): readonly Problem[] {
+  const sources = flows.flatMap(({ name, source }) => (source ? [{ name, source: source.spec }] : []))
+  return [...checkStages(spec, registry), ...checkViewNames(sources, views, registry)].map(problem => {
     const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(problem.at) ?? ['', spec.file, '1', '1']
     return problemOf(file, problem, { line: Number(line), column: Number(column) })
   })
 }
 
-/** What the file proves wrong about columns. A flow that was expanded for several connections has the same mistake in each of them. */
-export async function columnProblems(
-  { spec, problemAt }: Extract<LoadResult, { ok: true }>,
-  registry: Registry,
-): Promise<readonly Problem[]> {
-  const found = await checkColumns(spec, registry)
-  const problems = found.map(({ flow, at, word, error }) => problemAt(['flows', flow.name.split('@', 1)[0], ...at], word, error))
-  return [...new Map(problems.map(p => [`${p.line}:${p.column} ${p.message}`, p])).values()]
+async function columnProblems(draft: PlacedDraft, registry: Registry): Promise<readonly Problem[]> {
+  const found = await checkColumns(draft, registry)
+  return found.map(({ flow, at, word, error }) => draft.problemAt(['flows', flow, ...at], word, error))
 }
+
+/** As they stand in the file. */
+const inOrder = (problems: readonly Problem[]): readonly Problem[] =>
+  [...problems].sort((a, b) => a.line - b.line || a.column - b.column)
 
 /** The name of a pipeline names its consumer groups, so two files of one process cannot share it. */
 function sameNames(pipelines: readonly PipelineSpec[]): readonly Problem[] {

@@ -1,7 +1,8 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { didYouMean, type Registry } from '../runtime/registry'
 import { expected, invalidValue, missingKey, wrongType } from './explain'
 import type { Findings } from './problem'
+import { parse, type Rough, roughly } from './rough'
 import { type AnySchema, discriminator, fallbackOf, itemLeaves, type Leaf, leavesAt, leavesOf, mapShape } from './schema_walk'
 import { urlPasswords } from './secrets'
 import {
@@ -13,7 +14,6 @@ import {
   type Node,
   type Path,
   pathText,
-  plain,
   type ScalarNode,
 } from './tree'
 
@@ -33,7 +33,11 @@ export interface Place {
 }
 
 /** `tree` is the value with misspelled keys put right, for those who look further into it. */
-export type Checked = { readonly tree: Node } & ({ readonly ok: true; readonly value: unknown } | { readonly ok: false })
+export type Checked = { readonly tree: Node } & (
+  | { readonly ok: true; readonly value: unknown }
+  /** `rough`: the value as far as it could be read; null: too little of it. */
+  | { readonly ok: false; readonly rough: Rough | null }
+)
 
 /**
  * Checks a value of the file against a declaration's schema. Everything that is wrong is reported at its own position: unknown
@@ -51,50 +55,35 @@ export function check(schema: AnySchema, node: Node, place: Place, context: Chec
     // a check of a plugin's own that throws instead of adding an issue
     const why = thrown instanceof Error ? thrown.message : String(thrown)
     context.findings.add('R001_INTERNAL', place.owner, pathText(place.path), `the plugin could not check its options: ${why}`)
-    return { ok: false, tree }
+    return { ok: false, tree, rough: null }
   }
+  const rough = (): Rough | null =>
+    roughly(
+      schema,
+      tree,
+      preparation.unknown.map(path => path.slice(place.path.length)),
+    )
   if (values.success)
     return context.findings.errors === before && !preparation.skipped
       ? { ok: true, value: values.data, tree }
-      : { ok: false, tree }
+      : { ok: false, tree, rough: rough() }
   const report = new Report(schema, tree, place, context, preparation)
   for (const issue of values.error.issues) report.issue(issue)
   if (context.findings.errors === before && !preparation.skipped && !report.silenced) {
     context.findings.add('C005_INVALID_VALUE', place.owner, pathText(place.path), 'this is not valid here')
   }
-  return { ok: false, tree }
-}
-
-/** A variable's value was typed as YAML would; where text is wanted, it is text after all. */
-function parse(schema: AnySchema, tree: Node): z.ZodSafeParseResult<unknown> {
-  const asText = new Set<Node>()
-  for (;;) {
-    const result = z.safeParse(schema, plain(tree, asText))
-    if (result.success) return result
-    const before = asText.size
-    for (const issue of flat(result.error.issues)) {
-      const { node } = locate(tree, issue.path as Path, 0)
-      const wantsText = issue.code === 'invalid_value' || (issue.code === 'invalid_type' && issue.expected === 'string')
-      if (node?.kind === 'scalar' && node.filled && typeof node.value !== 'string' && wantsText) asText.add(node)
-    }
-    if (asText.size === before) return result
-  }
+  return { ok: false, tree, rough: rough() }
 }
 
 type Issue = z.core.$ZodIssue
-
-const flat = (issues: readonly Issue[]): readonly Issue[] =>
-  issues.flatMap(issue =>
-    issue.code === 'invalid_union'
-      ? issue.errors.flatMap(errors => flat(errors.map(e => ({ ...e, path: [...issue.path, ...e.path] }))))
-      : [issue],
-  )
 
 /** Walks value and schema together: refuses unknown keys, loads formats, collects secrets. */
 class Preparation {
   readonly secretNodes = new Set<Node>()
   /** Something was left out because it is reported already. */
   skipped = false
+  /** Keys that are not known and look like none that is. */
+  readonly unknown: Path[] = []
   readonly #context: CheckContext
 
   constructor(context: CheckContext) {
@@ -169,6 +158,7 @@ class Preparation {
     )
     this.skipped = true
     const schemas = near === null ? undefined : known.get(near)
+    if (!schemas) this.unknown.push([...path, entry.key])
     return near !== null && schemas ? { key: near, schemas } : null
   }
 
@@ -239,7 +229,7 @@ class Preparation {
     const options: MapNode = { ...node, entries: node.entries.filter(e => e !== named) }
     const checked = check(declaration.config, options, { path, owner: node.start }, this.#context)
     if (!checked.ok) this.skipped = true
-    return { ...none, value: { type: declaration.name, config: checked.ok ? checked.value : {} } }
+    return { ...none, value: { type: declaration.name, config: checked.ok ? checked.value : (checked.rough?.value ?? {}) } }
   }
 }
 

@@ -3,6 +3,8 @@ import { didYouMean } from '../runtime/registry'
 import type { FlowSpec, OnError, PluginSpec } from '../runtime/spec'
 import { type CheckContext, check } from './check'
 import { candidatesHint, type DeclaredConnection, topicTypes } from './connections'
+import type { FlowDraft, StageDraft } from './draft'
+import type { Rough } from './rough'
 import type { OnErrorFile } from './structure'
 import { child, type Entry, entryOf, type MapNode, type Node, type Path, pathText, textOf } from './tree'
 
@@ -25,6 +27,8 @@ interface Block {
   readonly connection: Entry | undefined
   /** Undefined: something is wrong and reported. */
   readonly config: { readonly value: unknown } | undefined
+  /** Of a config that is wrong: what could be read. */
+  readonly rough: Rough | null
 }
 
 /** Options that the skeleton's check has validated already. */
@@ -34,10 +38,14 @@ export interface FlowOptions {
 }
 
 /**
- * A flow of the file as one spec, or several where its source lists connections. Empty if something is wrong, which is then
- * reported. `options` is undefined where the skeleton's check failed; the plugins are looked at all the same.
+ * A flow of the file as one spec, or several where its source lists connections. None if something is wrong, which is then
+ * reported; the draft has what could be read. `options` is undefined where the skeleton's check failed; the plugins are looked at all the same.
  */
-export function readFlow(entry: Entry, options: FlowOptions | undefined, context: FlowContext): readonly FlowSpec[] {
+export function readFlow(
+  entry: Entry,
+  options: FlowOptions | undefined,
+  context: FlowContext,
+): { readonly specs: readonly FlowSpec[]; readonly draft: FlowDraft } {
   const at: Path = ['flows', entry.key]
   const owner = (key: string): number => entryOf(entry.value, key)?.keyStart ?? entry.keyStart
   const source = readBlock('source', child(entry.value, 'source'), [...at, 'source'], owner('source'), context)
@@ -47,9 +55,10 @@ export function readFlow(entry: Entry, options: FlowOptions | undefined, context
   const sink = readBlock('sink', child(entry.value, 'sink'), [...at, 'sink'], owner('sink'), context)
 
   const names = source ? sourceConnections(source, context) : [undefined]
-  const flows = names.map((name): FlowSpec | null => {
+  const sinkNames = names.map(name => (sink ? sinkConnection(sink, source, name, context) : undefined))
+  const flows = names.map((name, i): FlowSpec | null => {
     const spec = source ? specOf(source, name, context) : null
-    const sinkSpec = sink ? specOf(sink, sinkConnection(sink, source, name, context), context) : null
+    const sinkSpec = sink ? specOf(sink, sinkNames[i], context) : null
     const steps = transforms.map(t => (t ? specOf(t, null, context) : null)).filter(t => t !== null)
     const onError = options && source ? readOnError(options.on_error, entry, source, name, context) : null
     if (!spec || !sinkSpec || !options || !onError || steps.length < items.length) return null
@@ -64,7 +73,19 @@ export function readFlow(entry: Entry, options: FlowOptions | undefined, context
     }
   })
   const read = flows.filter(flow => flow !== null)
-  return read.length === flows.length ? read : []
+  const draft: FlowDraft = {
+    name: entry.key,
+    lanes: options?.lanes ?? 1,
+    source: source && draftOf(source, names[0] ?? null, context),
+    transforms: transforms.map(t => t && draftOf(t, null, context)),
+    sink: sink && draftOf(sink, sinkNames[0] ?? null, context),
+  }
+  return { specs: read.length === flows.length ? read : [], draft }
+}
+
+function draftOf({ type, node, config, rough }: Block, connection: string | null, { findings }: FlowContext): StageDraft | null {
+  const read = config ?? rough
+  return read && { spec: { type, connection, config: read.value, at: findings.at(node.start) }, lost: rough?.lost ?? [] }
 }
 
 const specOf = (block: Block, connection: string | null | undefined, context: FlowContext): PluginSpec | null => {
@@ -87,7 +108,16 @@ function readBlock(kind: Kind, node: Node | undefined, at: Path, owner: number, 
   const connection = needs === null ? undefined : entryOf(node, 'connection')
   const entries = node.entries.filter(e => e !== type && e !== connection)
   const checked = check(declaration.config, { ...node, entries }, { path: at, owner }, context)
-  return { node, path: at, owner, type: name, needs, connection, config: checked.ok ? { value: checked.value } : undefined }
+  return {
+    node,
+    path: at,
+    owner,
+    type: name,
+    needs,
+    connection,
+    config: checked.ok ? { value: checked.value } : undefined,
+    rough: checked.ok ? null : checked.rough,
+  }
 }
 
 function unknownPlugin(kind: Kind, name: string, offset: number, at: Path, context: FlowContext): void {

@@ -6,10 +6,12 @@ import type { PipelineSpec } from '../runtime/spec'
 import { type CheckContext, check } from './check'
 import { readConnections, readHome } from './connections'
 import { readDocument } from './document'
+import type { Draft } from './draft'
 import { type FlowContext, readFlow } from './flows'
 import { lintFile, lintSpec } from './lint'
 import { putTypesRight } from './meant_type'
 import { Findings, LineIndex, type Problem, type Warning } from './problem'
+import { roughly } from './rough'
 import { createScrubber } from './secrets'
 import { NOT_AVAILABLE, type PipelineFile, pipelineSchema } from './structure'
 import { type Scope, substituteTree, systemCode } from './substitute'
@@ -32,12 +34,17 @@ export type LoadResult =
       /** Values to hide from everything that is shown; see `createScrubber`. */
       readonly secrets: readonly string[]
       readonly warnings: readonly Warning[]
-      /**
-       * A problem that is found later, at its place: the deepest part of `at` that the file has, there the entry, key or item `word`.
-       */
-      readonly problemAt: (at: Path, word: string | null, error: FoundLater) => Problem
+      readonly draft: PlacedDraft
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  /** `draft`: null where nothing could be read. */
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly draft: PlacedDraft | null }
+
+export interface PlacedDraft extends Draft {
+  /** The flows and views of the file that are right by themselves. */
+  readonly spec: PipelineSpec
+  /** A problem that is found later, at its place: the deepest part of `at` that the file has, there the entry, key or item `word`. */
+  readonly problemAt: (at: Path, word: string | null, error: FoundLater) => Problem
+}
 
 export type FoundLater = { readonly code: ErrorCode; readonly message: string; readonly hint: string }
 
@@ -51,16 +58,18 @@ export function loadPipeline(file: string, options: LoadOptions): LoadResult {
   const opened = open(file, absolute, { baseDir, ...withReader(options) })
   const { findings, secrets } = opened
   const context: CheckContext = { registry: options.registry, findings, secrets }
-  const spec = opened.root ? readPipeline(opened.root, file, baseDir, context) : null
-  const scrub = createScrubber([...secrets])
-  if (!spec || findings.errors > 0) return { ok: false, problems: findings.problems(scrub) }
   const { root } = opened
+  const read = root ? readPipeline(root, file, baseDir, context) : null
+  const scrub = createScrubber([...secrets])
   const problemAt = (at: Path, word: string | null, { code, message, hint }: FoundLater): Problem => {
     const found = new Findings(file, findings.lines)
     found.add(code, root ? offsetOf(root, at, word) : 0, pathText(at), message, hint)
     return found.problems(scrub)[0]
   }
-  return { ok: true, spec, secrets: [...secrets].filter(s => s !== ''), warnings: findings.warnings(scrub), problemAt }
+  const draft = read && { ...read, problemAt }
+  if (!draft || findings.errors > 0) return { ok: false, problems: findings.problems(scrub), draft }
+  const { spec } = draft
+  return { ok: true, spec, secrets: [...secrets].filter(s => s !== ''), warnings: findings.warnings(scrub), draft }
 }
 
 function offsetOf(root: Node, at: Path, word: string | null): number {
@@ -129,20 +138,31 @@ function open(file: string, absolute: string, scope: Scope): Opened {
   return { root: read && substituteTree(read, scope, findings, secrets), findings, secrets }
 }
 
-function readPipeline(root: Node, file: string, baseDir: string, context: CheckContext): PipelineSpec | null {
+function readPipeline(
+  root: Node,
+  file: string,
+  baseDir: string,
+  context: CheckContext,
+): (Draft & { readonly spec: PipelineSpec }) | null {
   const checked = check(pipelineSchema, putTypesRight(root, context.findings), { path: [], owner: root.start }, context)
   const { tree } = checked
-  const values = checked.ok ? (checked.value as PipelineFile) : null
+  const { value, lost } = checked.ok ? { value: checked.value, lost: [] } : (checked.rough ?? withoutName(tree))
+  const values = value as PipelineFile | null
   for (const key of NOT_AVAILABLE) refuseUnavailable(key, tree, context)
   const connections = readConnections(child(tree, 'connections'), context)
   const home = readHome(child(tree, 'home'), connections, context)
   const flowContext: FlowContext = { ...context, connections, home, baseDir }
   const block = child(tree, 'flows')
   const entries = block?.kind === 'map' ? block.entries : []
-  const flows = entries.flatMap(entry => readFlow(entry, values?.flows[entry.key], flowContext))
-  const views = readViews(child(tree, 'views'), values?.views, flows, context)
+  const flows = entries.map(entry => {
+    const whole = !lost.some(path => path[0] === 'flows' && (path.length === 1 || path[1] === entry.key))
+    return readFlow(entry, whole ? values?.flows[entry.key] : undefined, flowContext)
+  })
+  const drafts = flows.map(f => f.draft)
+  const ofViews = lost.filter(path => path[0] === 'views').map(path => path.slice(1))
+  const views = readViews(child(tree, 'views'), { files: values?.views ?? {}, lost: ofViews }, drafts, context)
   lintFile(tree, connections, context)
-  if (!values || context.findings.errors > 0) return null
+  if (!values) return null
   const specs = connections.flatMap(c => (c.spec ? [[c.name, c.spec] as const] : []))
   const spec: PipelineSpec = {
     name: values.name,
@@ -150,13 +170,21 @@ function readPipeline(root: Node, file: string, baseDir: string, context: CheckC
     baseDir,
     connections: Object.fromEntries(specs),
     home,
-    flows,
-    views,
+    flows: flows.flatMap(f => f.specs),
+    views: views.specs,
     memory: values.memory,
     shutdownTimeout: values.shutdown_timeout,
   }
   lintSpec(spec, tree, context)
-  return spec
+  return { spec, flows: drafts, views: views.drafts }
+}
+
+/** The rest of a file whose name is what cannot be read; nothing depends on it. */
+function withoutName(tree: Node): { readonly value: unknown; readonly lost: readonly Path[] } {
+  if (tree.kind !== 'map') return { value: null, lost: [] }
+  const name: Node = { kind: 'given', start: tree.start, end: tree.start, value: 'unnamed' }
+  const entries = [...tree.entries.filter(e => e.key !== 'name'), { key: 'name', keyStart: tree.start, value: name }]
+  return roughly(pipelineSchema, { ...tree, entries }) ?? { value: null, lost: [] }
 }
 
 function refuseUnavailable(key: string, tree: Node, { findings }: CheckContext): void {

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { columnName, duration } from '../runtime/fields'
 import { didYouMean } from '../runtime/registry'
-import type { FlowSpec, ViewSpec } from '../runtime/spec'
+import type { ViewSpec } from '../runtime/spec'
 import type { CheckContext } from './check'
-import { child, type Entry, entryOf, type Node, pathText } from './tree'
+import type { FlowDraft, StageDraft, ViewDraft } from './draft'
+import { child, type Entry, entryOf, type Node, type Path, pathText } from './tree'
 
 const sql = (what: string) => z.string().min(1).meta({ expected: what })
 const SECOND = 1000
@@ -87,28 +88,55 @@ const DAY = 86_400_000
 /** The tables that flows write, as views need to know them. */
 interface Target {
   readonly table: string
-  readonly connection: string
-  readonly time: string | null
+  /** Null: could not be read. */
+  readonly connection: string | null
+  /** Undefined: could not be read. */
+  readonly time: string | null | undefined
   readonly upsert: boolean
 }
 
-/** Views of the file as specs; whatever is wrong with one is reported and leaves it out. `files` is undefined where the skeleton's check failed. */
+/** `views:` as the skeleton's check could read it; what is not among `lost` is as it stands in the file. */
+export interface ViewFiles {
+  readonly files: Readonly<Record<string, ViewFile>>
+  /** Below `views`. */
+  readonly lost: readonly Path[]
+}
+
+/** Views of the file as specs; whatever is wrong with one is reported and leaves it out, but for what its draft has of it. */
 export function readViews(
   block: Node | undefined,
-  files: Readonly<Record<string, ViewFile>> | undefined,
-  flows: readonly FlowSpec[],
+  { files, lost }: ViewFiles,
+  flows: readonly FlowDraft[],
   context: CheckContext,
-): readonly ViewSpec[] {
-  if (block?.kind !== 'map') return []
+): { readonly specs: readonly ViewSpec[]; readonly drafts: readonly ViewDraft[] } {
+  if (block?.kind !== 'map') return { specs: [], drafts: [] }
   for (const entry of block.entries) refuseUnavailable(entry, context)
-  const known = flows.length > 0 && context.findings.errors === 0
-  if (!files || !known) return [] // a table may belong to a flow that could not be read
-  const targets = flows.flatMap(targetOf)
-  return block.entries.flatMap(entry => {
+  const targets = flows.flatMap(({ sink }) => (sink ? targetOf(sink) : []))
+  // a table may belong to a flow whose sink could not be read
+  const allKnown =
+    flows.length > 0 && flows.every(f => f.sink && !f.sink.lost.some(path => path.length === 1 && path[0] === 'table'))
+  const read = block.entries.map(entry => {
     const view = files[entry.key]
-    const spec = view && readView(entry, view, targets, context)
-    return spec ? [spec] : []
+    const gone = lost.filter(path => path[0] === entry.key).map(path => path.slice(1))
+    const spec = view ? readView(entry, view, { targets, allKnown }, context) : null
+    return { spec: gone.length === 0 ? spec : null, draft: draftOf(entry, view, gone, spec) }
   })
+  return { specs: read.map(r => r.spec).filter(spec => spec !== null), drafts: read.map(r => r.draft) }
+}
+
+function draftOf(
+  { key: name, value }: Entry,
+  view: ViewFile | undefined,
+  lost: readonly Path[],
+  spec: ViewSpec | null,
+): ViewDraft {
+  const windows = ['size', ...OF_WINDOWS].some(key => entryOf(value, key))
+  const names = lost.filter(path => path[0] === 'columns' && path.length === 2).map(path => String(path[1]))
+  const unknown = !view || lost.some(path => path[0] === 'keys' || (path[0] === 'columns' && path.length === 1))
+  const columns = unknown
+    ? null
+    : { keys: view.keys, columns: { ...view.columns, ...Object.fromEntries(names.map(n => [n, ''])) } }
+  return { name, connection: spec?.connection || null, windows, columns }
 }
 
 function refuseUnavailable({ key, value }: Entry, { findings }: CheckContext): void {
@@ -125,14 +153,19 @@ function refuseUnavailable({ key, value }: Entry, { findings }: CheckContext): v
 }
 
 /** Sinks with a table are known by their config: the file's checks know no plugin by name. */
-function targetOf({ sink }: FlowSpec): readonly Target[] {
+function targetOf({ spec: sink, lost }: StageDraft): readonly Target[] {
   const config = sink.config as { readonly table?: unknown; readonly time?: unknown; readonly mode?: unknown } | null
-  if (typeof config?.table !== 'string' || sink.connection === null) return []
-  const time = typeof config.time === 'string' ? config.time : null
+  if (typeof config?.table !== 'string') return []
+  const time = typeof config.time === 'string' ? config.time : lost.length > 0 ? undefined : null
   return [{ table: config.table, connection: sink.connection, time, upsert: config.mode === 'upsert' }]
 }
 
-function readView(entry: Entry, view: ViewFile, targets: readonly Target[], { findings }: CheckContext): ViewSpec | null {
+interface Targets {
+  readonly targets: readonly Target[]
+  readonly allKnown: boolean
+}
+
+function readView(entry: Entry, view: ViewFile, { targets, allKnown }: Targets, { findings }: CheckContext): ViewSpec | null {
   const { key: name, value } = entry
   const refuse = (key: string, message: string, hint?: string): null => {
     const at = child(value, key)?.start ?? entry.keyStart
@@ -142,11 +175,13 @@ function readView(entry: Entry, view: ViewFile, targets: readonly Target[], { fi
   const tables = [...new Set(targets.map(t => t.table))]
   const target = targets.find(t => t.table === view.from)
   if (!target) {
+    if (!allKnown) return null
     const near = didYouMean(view.from, tables)
     const known = tables.length > 0 ? `the tables written here are ${tables.join(', ')}` : 'no flow here writes a table'
     return refuse('from', `no flow here writes the table \`${view.from}\``, near ? `did you mean ${near}?` : known)
   }
-  if (targets.some(t => t.table === view.from && t.connection !== target.connection)) {
+  const connections = new Set(targets.filter(t => t.table === view.from && t.connection !== null).map(t => t.connection))
+  if (connections.size > 1) {
     return refuse('from', `several connections have a table \`${view.from}\``, 'give the tables different names')
   }
   if (target.upsert) {
@@ -159,9 +194,9 @@ function readView(entry: Entry, view: ViewFile, targets: readonly Target[], { fi
   const slide = view.slide ?? view.size ?? 0
   return {
     name,
-    connection: target.connection,
+    connection: target.connection ?? '',
     from: view.from,
-    time: target.time,
+    time: target.time ?? null,
     window: view.size === undefined ? null : { size: view.size, slide, offset: (view.offset ?? 0) % slide },
     keys: view.keys,
     where: view.where ?? null,

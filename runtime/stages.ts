@@ -6,10 +6,9 @@ import type { Emitter } from './events'
 import type { Flush, FormatSpec, RawSourceOptions } from './fields'
 import type { FlowParts } from './flow'
 import type { DeadLetterWriter, Format, Makers, PluginContext, RegistryEndpoint, SinkContext } from './plugin'
-import type { Registry } from './registry'
-import type { FlowSpec, PipelineSpec } from './spec'
+import { didYouMean, type Registry } from './registry'
+import type { FlowSpec, PipelineSpec, PluginSpec } from './spec'
 import type { ViewClosings } from './views/contracts'
-import { viewName } from './views/plan'
 
 /** What a worker gives every plugin. */
 export interface StageEnvironment {
@@ -69,24 +68,28 @@ export function createReading(pipeline: PipelineSpec, spec: FlowSpec, environmen
       key: format(records.key, spec.source.connection, topics, 'key'),
       options: records,
     },
-    transforms: spec.transforms.map(t => {
-      const declaration = registry.get('transform', t.type)
-      const { stateful, finds_anomalies = false } = declaration.capabilities
-      return {
-        name: t.type,
-        at: t.at,
-        stateful,
-        findsAnomalies: finds_anomalies,
-        transform: declaration.create(t.config, context(t.connection)),
-      }
-    }),
+    transforms: spec.transforms.map(t => createTransform(pipeline, spec, t, environment)),
   }
 }
 
-const flowMemory = (pipeline: PipelineSpec): number => Math.floor(pipeline.memory / pipeline.flows.length)
+/** One transform of a flow. Nothing is opened. */
+export function createTransform(
+  pipeline: PipelineSpec,
+  flow: Pick<FlowSpec, 'name' | 'lanes'>,
+  spec: PluginSpec,
+  environment: StageEnvironment,
+): ReadingParts['transforms'][number] {
+  const declaration = environment.registry.get('transform', spec.type)
+  const { stateful, finds_anomalies = false } = declaration.capabilities
+  const context = pluginContexts(pipeline, flow, environment)(spec.connection)
+  const transform = declaration.create(spec.config, context)
+  return { name: spec.type, at: spec.at, stateful, findsAnomalies: finds_anomalies, transform }
+}
+
+const flowMemory = (pipeline: PipelineSpec): number => Math.floor(pipeline.memory / Math.max(1, pipeline.flows.length))
 
 const pluginContexts =
-  (pipeline: PipelineSpec, spec: FlowSpec, { makers, ...environment }: StageEnvironment) =>
+  (pipeline: PipelineSpec, spec: Pick<FlowSpec, 'name' | 'lanes'>, { makers, ...environment }: StageEnvironment) =>
   (connection: string | null): PluginContext => ({
     pipeline: pipeline.name,
     flow: spec.name,
@@ -211,17 +214,6 @@ export function checkStages(pipeline: PipelineSpec, registry: Registry): readonl
       }
     }
   }
-  for (const { flow, reads } of ends) {
-    const name = reads.find(r => r.includes(':view:') && !pipeline.views.some(v => v.window !== null && viewName(v) === r))
-    if (name === undefined) continue
-    const known = pipeline.views.filter(v => v.window !== null).map(v => v.name)
-    problems.push({
-      code: 'C010_UNKNOWN_REFERENCE',
-      at: flow.source.at,
-      message: `flow "${flow.name}" reads the view ${name.slice(name.lastIndexOf(':') + 1)}, and there is none of that name with windows`,
-      hint: known.length > 0 ? `the views are ${known.join(', ')}` : 'declare it under `views:`',
-    })
-  }
   for (const cycle of cycles(ends)) {
     refuse(cycle[0].flow.sink.at, `the flows ${cycle.map(e => `"${e.flow.name}"`).join(' -> ')} feed each other in a circle`)
   }
@@ -238,6 +230,30 @@ export function checkStages(pipeline: PipelineSpec, registry: Registry): readonl
     }
   }
   return problems
+}
+
+/** Flows that read a view which is not there, or has no windows. A view whose `connection` is null may have any. */
+export function checkViewNames(
+  flows: readonly Pick<FlowSpec, 'name' | 'source'>[],
+  views: readonly { readonly name: string; readonly connection: string | null; readonly windows: boolean }[],
+  registry: Registry,
+): readonly StageProblem[] {
+  const known = views.filter(v => v.windows)
+  return flows.flatMap(({ name: flow, source }) => {
+    const read = registry.get('source', source.type).reads(source.config)
+    const name = read.find(r => r.startsWith('view:'))?.slice('view:'.length)
+    const there = known.some(v => v.name === name && (v.connection === source.connection || !v.connection || !source.connection))
+    if (name === undefined || there) return []
+    const near = didYouMean(
+      name,
+      known.map(v => v.name),
+    )
+    const list = known.length > 0 ? `the views are ${known.map(v => v.name).join(', ')}` : 'declare it under `views:`'
+    const message = `flow "${flow}" reads the view ${name}, and there is none of that name with windows`
+    return [
+      { code: 'C010_UNKNOWN_REFERENCE', at: source.at, message, hint: near && near !== name ? `did you mean ${near}?` : list },
+    ]
+  })
 }
 
 interface Endpoints {

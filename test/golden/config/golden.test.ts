@@ -1,10 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { columnProblems } from '../../../cli/load'
+import { laterProblems } from '../../../cli/load'
 import { builtInRegistry } from '../../../cli/registry'
-import { loadPipeline } from '../../../config/load'
+import { type LoadResult, loadPipeline } from '../../../config/load'
 import { formatProblem, type Problem } from '../../../config/problem'
-import { checkStages } from '../../../runtime/stages'
 
 /**
  * Broken pipeline files and what is to be said about each: `line:column CODE path`, one line per problem, all found in one pass.
@@ -21,12 +20,15 @@ const names = readdirSync(__dirname)
 
 const line = (p: Problem): string => `${p.line}:${p.column} ${p.code} ${p.path}`.trimEnd()
 
+async function problemsOf(loaded: LoadResult): Promise<readonly Problem[]> {
+  const later = loaded.draft ? await laterProblems(loaded.draft, registry) : []
+  return [...(loaded.ok ? [] : loaded.problems), ...later].sort((a, b) => a.line - b.line || a.column - b.column)
+}
+
 async function said(name: string): Promise<readonly string[]> {
   const loaded = loadPipeline(`${name}.yaml`, { registry, env, cwd: __dirname })
-  if (!loaded.ok) return loaded.problems.map(line)
-  if (name.startsWith('columns_')) return (await columnProblems(loaded, registry)).map(line)
-  expect(name).toMatch(/^neighbours_/)
-  return checkStages(loaded.spec, registry).map(p => `${p.at.replace(`${name}.yaml:`, '')} ${p.code}`)
+  if (loaded.ok) expect(name).toMatch(/^(neighbours|columns)_/)
+  return (await problemsOf(loaded)).map(line)
 }
 
 test.each(names)('%s', async name => {
@@ -40,7 +42,7 @@ test.each(names)('%s', async name => {
 
 test.each(names)('%s is explained in words', async name => {
   const loaded = loadPipeline(`${name}.yaml`, { registry, env, cwd: __dirname })
-  const problems = loaded.ok ? await columnProblems(loaded, registry) : loaded.problems
+  const problems = await problemsOf(loaded)
   const text = problems.map(formatProblem).join('\n')
   for (const { message, hint } of problems) {
     expect(message).not.toBe('')

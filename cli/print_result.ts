@@ -2,15 +2,23 @@ import type { WorkerResult } from '../runtime/worker'
 import { errorPart, printEnvelope } from './envelope'
 import type { Io } from './io'
 import { anomalyLine, nameIn, runResult } from './run_result'
-import type { RunningServices } from './services'
 
 /** Columns of a line that people read. */
 const LINE = 100
 
+/** How a run came to its end. */
+export interface RunEnd {
+  /** Of embedded services. */
+  readonly addresses: Readonly<Record<string, string | undefined>>
+  /** Why it was stopped; null: it ended by itself. */
+  readonly stopped: string | null
+  readonly neverReached: readonly { readonly service: string; readonly address: string }[]
+}
+
 /** What a run did: an envelope under --json, else a line for each flow and view on stderr. */
 export async function printResult(
   result: WorkerResult,
-  services: RunningServices | null,
+  { addresses, stopped, neverReached }: RunEnd,
   options: { readonly json?: boolean },
   io: Io,
   scrub: (text: string) => string,
@@ -18,9 +26,13 @@ export async function printResult(
   const failed = [...result.flows, ...result.views].filter(f => f.error)
   // one after the other and not their sum: a record that passes several flows would count in each of them
   const written = result.flows.map(f => `${nameIn(result.flows, f, f.flow)} ${f.counts.written}`).join(', ')
+  const flows = `${result.flows.length} flow(s) ended well`
+  const lacking = neverReached.map(s => `${s.service} ${s.address}`).join(', ')
+  // a stop that was asked for is no failure, but a flow that has done nothing has not ended well either
+  const well = lacking === '' ? flows : `${stopped ?? 'ended'}; never reached: ${lacking}`
   const summary =
     failed.length === 0
-      ? `${result.flows.length} flow(s) ended well; records written: ${written}`
+      ? `${well}; records written: ${written}`
       : `${failed.length} of ${result.flows.length + result.views.length} flow(s) and view(s) failed`
   if (!options.json) {
     for (const f of result.flows) {
@@ -39,14 +51,14 @@ export async function printResult(
     if (found) await io.err(`${found}\n`)
     // the lines above have the records of each flow; those of many are no sentence
     const fits = failed.length > 0 || summary.length <= LINE
-    return io.err(`${fits ? summary : `${result.flows.length} flow(s) ended well`}\n`)
+    return io.err(`${fits ? summary : well}\n`)
   }
   const error = failed[0]?.error ?? null
   await printEnvelope(io, {
     command: 'run',
     ok: failed.length === 0,
     summary,
-    result: runResult(result, services?.addresses ?? {}),
+    result: runResult(result, addresses),
     error: error && { ...errorPart(error), message: scrub(error.message) },
   })
 }

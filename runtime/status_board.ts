@@ -28,6 +28,8 @@ export class StatusBoard {
   readonly #views = new Map<string, Mutable<ViewStatus>>()
   readonly #detectors = new Map<string, Mutable<DetectorStatus>>()
   readonly #services = new Map<string, Service>()
+  /** Services that were up at some time. */
+  readonly #reached = new Set<Service>()
   /** `<pipeline>/<flow or view>` -> stage -> `<pipeline>/<connection>` it talks to there. */
   readonly #talks = new Map<string, ReadonlyMap<string, string>>()
   /** `<pipeline>/<flow>` of flows whose records cannot be read without a schema registry. */
@@ -75,6 +77,12 @@ export class StatusBoard {
         pipelines: [...names],
       })),
     }
+  }
+
+  /** Services that were tried and have never answered. */
+  neverReached(): readonly { readonly service: string; readonly address: string }[] {
+    const tried = [...this.#services.values()].filter(s => s.state === 'unreachable' && !this.#reached.has(s))
+    return tried.map(({ service, address }) => ({ service, address }))
   }
 
   #watchFlow(pipeline: PipelineSpec, flow: FlowSpec, registry: Registry, caughtUp: boolean): void {
@@ -257,6 +265,7 @@ export class StatusBoard {
     if (service.state !== state) service.since = this.#clock.now()
     service.state = state
     service.problem = problem
+    if (state === 'up') this.#reached.add(service)
   }
 }
 

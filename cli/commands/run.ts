@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { systemClock } from '../../runtime/clock'
-import { TimeOver } from '../../runtime/errors'
+import { type ConnectError, TimeOver } from '../../runtime/errors'
 import type { Emitter, Level } from '../../runtime/events'
 import { StatusBoard } from '../../runtime/status_board'
 import { Taps } from '../../runtime/tap'
@@ -111,7 +111,13 @@ export async function run(files: readonly string[], options: RunOptions, termina
     stop.limit(Math.max(...pipelines.map(p => p.shutdownTimeout)))
     const result = await worker.run()
     await table?.close()
-    await printResult(result, services, options, terminal, scrub)
+    const { aborted, reason } = stop.draining
+    const ended = {
+      addresses: services?.addresses ?? {},
+      stopped: aborted ? (reason as ConnectError).message : null,
+      neverReached: board.neverReached(),
+    }
+    await printResult(result, ended, options, terminal, scrub)
     return exitCodeOf([...result.flows, ...result.views].flatMap(r => (r.error ? [r.error] : [])))
   } finally {
     if (timer) clearTimeout(timer)

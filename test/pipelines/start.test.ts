@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { DEFAULT_LISTEN } from '../../cli/listen'
-import { type Bench, type RunningConnect, runResult, start, startBench } from '../support/connect'
+import { type Bench, envelopeOf, type RunningConnect, runResult, start, startBench } from '../support/connect'
 
 /** What a run says and does where something is in its way from the start. */
 
@@ -54,7 +54,12 @@ flows:
   const run = bench.startRun(file, JSON_LOG)
   await run.says(/"service_unreachable"/)
   run.child.kill('SIGTERM')
-  await run.ended
+  const outcome = await run.ended
+  // a stop is no failure, but nothing ended well
+  expect([outcome.code, envelopeOf(outcome).summary]).toEqual([
+    0,
+    `stopped by SIGTERM; never reached: kafka ${address}; records written: f 0`,
+  ])
   const warnings = eventsOf(run).filter(e => e.level === 'warn')
   expect(warnings).toEqual([
     expect.objectContaining({

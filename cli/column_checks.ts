@@ -40,30 +40,40 @@ interface Input {
 
 /**
  * What the file alone proves wrong about columns: of flows that read views, `generate` or `host`, each transform as far as columns can
- * be followed, and the sink behind them. Nothing is said of what the data, a schema registry or an existing table may put right. Opens no socket.
+ * be followed, and the sink behind them; and what flows write into tables, by table, where all of it is known. Nothing is said of what the data, a schema registry or an existing table may put right. Opens no socket.
  */
 export async function checkColumns(
   { spec, flows, views }: Draft & { readonly spec: PipelineSpec },
   registry: Registry,
-): Promise<readonly ColumnProblem[]> {
+): Promise<{ readonly problems: readonly ColumnProblem[]; readonly written: ReadonlyMap<string, Schema> }> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'connect-columns-'))
   const environment = { registry, events: silent, clock: systemClock, dataDir, offline: true }
   try {
     const problems: ColumnProblem[] = []
-    for (const flow of flows) problems.push(...(await checkFlow(spec, flow, views, environment)))
-    return problems
+    const written = new Map<string, Schema | null>()
+    for (const flow of flows) {
+      const found = await checkFlow(spec, flow, views, environment)
+      problems.push(...found.problems)
+      const { table } = (flow.sink?.spec.config ?? {}) as { readonly table?: unknown }
+      if (typeof table === 'string') written.set(table, together(written.get(table), found.written))
+    }
+    return { problems, written: new Map([...written].flatMap(([table, schema]) => (schema ? [[table, schema] as const] : []))) }
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
   }
 }
+
+/** Columns of a table that several flows write. Null: not all are known. */
+const together = (a: Schema | null | undefined, b: Schema | null): Schema | null =>
+  a === null || b === null ? null : { ...b, fields: [...(a?.fields ?? []), ...b.fields] }
 
 async function checkFlow(
   pipeline: PipelineSpec,
   flow: FlowDraft,
   views: readonly ViewDraft[],
   environment: StageEnvironment,
-): Promise<readonly ColumnProblem[]> {
-  if (!flow.source) return []
+): Promise<{ readonly problems: readonly ColumnProblem[]; readonly written: Schema | null }> {
+  if (!flow.source) return { problems: [], written: null }
   const input =
     viewInput(flow.source.spec, views, environment.registry) ?? (await sourceInput(pipeline, flow.name, flow.source, environment))
   // what several parts of a transform meet is one mistake
@@ -74,7 +84,7 @@ async function checkFlow(
   }
   let columns = input
   for (const [i, stage] of flow.transforms.entries()) {
-    if (!columns || !stage || !FOLLOWED.has(stage.spec.type)) return [...problems.values()]
+    if (!columns || !stage || !FOLLOWED.has(stage.spec.type)) return { problems: [...problems.values()], written: null }
     const bindOf =
       (part: PluginSpec): Bind =>
       schema =>
@@ -91,7 +101,7 @@ async function checkFlow(
     })
     add(['sink'], errors)
   }
-  return [...problems.values()]
+  return { problems: [...problems.values()], written: columns?.schema ?? null }
 }
 
 /** The columns behind a stage of which maybe not all could be read. */

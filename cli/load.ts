@@ -11,6 +11,7 @@ import { checkColumns } from './column_checks'
 import { InvalidFiles } from './invalid_files'
 import type { Io } from './io'
 import { registryWith } from './registry'
+import { viewWarnings } from './view_columns'
 
 export interface LoadedFiles {
   readonly pipelines: readonly PipelineSpec[]
@@ -49,12 +50,13 @@ export async function loadFiles(names: readonly string[], io: Io): Promise<Loade
     if (!loaded.ok) {
       // a word that is not known may be one of a plugin that is missing
       const found = loaded.problems.filter(p => lost.length === 0 || p.code !== 'C009_UNKNOWN_PLUGIN')
-      problems.push(...inOrder([...found, ...(loaded.draft ? await laterProblems(loaded.draft, registry) : [])]))
+      problems.push(...inOrder([...found, ...(loaded.draft ? (await checkLater(loaded.draft, registry)).problems : [])]))
       continue
     }
     secrets.push(...loaded.secrets)
-    warnings.push(...loaded.warnings)
-    problems.push(...(await laterProblems(loaded.draft, registry)))
+    const later = await checkLater(loaded.draft, registry)
+    warnings.push(...loaded.warnings, ...later.warnings)
+    problems.push(...later.problems)
     pipelines.push(loaded.spec)
   }
   problems.push(...sameNames(pipelines))
@@ -87,8 +89,13 @@ function filesOf(file: string): readonly string[] {
 }
 
 /** What the loader does not see: how flows and views stand together, and what the file proves wrong about columns. */
-export async function laterProblems(draft: PlacedDraft, registry: Registry): Promise<readonly Problem[]> {
-  return inOrder([...neighbours(draft, registry), ...(await columnProblems(draft, registry))])
+export async function checkLater(
+  draft: PlacedDraft,
+  registry: Registry,
+): Promise<{ readonly problems: readonly Problem[]; readonly warnings: readonly Warning[] }> {
+  const { problems, written } = await checkColumns(draft, registry)
+  const placed = problems.map(({ flow, at, word, error }) => draft.problemAt(['flows', flow, ...at], word, error))
+  return { problems: inOrder([...neighbours(draft, registry), ...placed]), warnings: viewWarnings(draft, written) }
 }
 
 function neighbours({ spec, flows, views }: PlacedDraft, registry: Registry): readonly Problem[] {
@@ -97,11 +104,6 @@ function neighbours({ spec, flows, views }: PlacedDraft, registry: Registry): re
     const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(problem.at) ?? ['', spec.file, '1', '1']
     return problemOf(file, problem, { line: Number(line), column: Number(column) })
   })
-}
-
-async function columnProblems(draft: PlacedDraft, registry: Registry): Promise<readonly Problem[]> {
-  const found = await checkColumns(draft, registry)
-  return found.map(({ flow, at, word, error }) => draft.problemAt(['flows', flow, ...at], word, error))
 }
 
 /** As they stand in the file. */

@@ -76,6 +76,12 @@ export function networkError(thrown: unknown, where: string): ConnectError {
 export const clickHouseCode = (error: unknown): number | null =>
   error instanceof ConnectError && error.cause instanceof ClickHouseError ? error.cause.code : null
 
+/** The column of which ClickHouse says that there is none, or null. */
+export const unknownColumn = (error: unknown): string | null =>
+  error instanceof ConnectError && error.cause instanceof ClickHouseError
+    ? (/[Uu]nknown (?:expression |expression or function )?identifier [`']([^`']+)[`']/.exec(error.cause.message)?.[1] ?? null)
+    : null
+
 /** `Code: 27. DB::Exception: ...` -> 27. */
 export const codeOf = (text: string): number | null => {
   const match = /Code: (\d+)/.exec(text)
@@ -86,6 +92,9 @@ export const codeOf = (text: string): number | null => {
 const firstLine = (text: string): string => {
   const line = text
     .replace(/^Code: \d+\. DB::Exception: /, '')
+    // the whole statement, and what the grammar would allow in its place, say nothing to whoever wrote it
+    .replace(/ in scope [\s\S]*?(?=\. Maybe you meant|\. \([A-Z_]+\)|$)/, '')
+    .replace(/\. Expected one of: (?:[^,]+, ){3}[\s\S]*?(?=\. \([A-Z_]+\)|$)/, '')
     .split('\n', 1)[0]
     .replace(/ \(version [\d.]+.*$/, '')
     .trim()

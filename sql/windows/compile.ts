@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto'
 import { asConnectError, ConnectError } from '../../runtime/errors'
+import { didYouMean } from '../../runtime/registry'
 import type { ViewSpec } from '../../runtime/spec'
 import type { Store, TableName } from '../../runtime/store'
+import { unknownColumn } from '../errors'
 import { identifier, integer, tableName } from '../quote'
+import { readColumns } from '../table'
 import {
   type AggregateCall,
   type AggregateFunctions,
@@ -114,10 +117,27 @@ export async function compileView(
     const error = asConnectError(thrown)
     if (error.code === 'R001_INTERNAL' || error.retriable) throw error
     const { hint, cause } = error
+    const column = unknownColumn(error)
+    if (column !== null) throw await noColumn(spec, column, error, () => readColumns(store, input, signal))
     // an unknown identifier or table in the statement is the view's, not a difference between flow and table
     const code = error.code === 'S003_TABLE_MISMATCH' ? 'S006_STATEMENT' : error.code
     throw new ConnectError(code, `${spec.at}: view ${spec.name}: ${error.message}`, { hint, cause })
   }
+}
+
+async function noColumn(
+  spec: ViewSpec,
+  column: string,
+  error: ConnectError,
+  columns: () => Promise<readonly { readonly name: string }[]>,
+): Promise<ConnectError> {
+  // those that begin with _ are the product's own; without the list the name alone helps, too
+  const names = (await columns().catch(() => [])).map(c => c.name).filter(name => !name.startsWith('_'))
+  const near = didYouMean(column, names)
+  const list = names.length > 0 ? `the columns of ${spec.from} are ${names.join(', ')}` : error.hint
+  const hint = near ? `did you mean "${near}"?` : list
+  const message = `${spec.at}: view ${spec.name}: the table ${spec.from} has no column "${column}"`
+  return new ConnectError('S006_STATEMENT', message, { hint, cause: error.cause })
 }
 
 const describe = async (store: Store, select: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> =>

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { laterProblems } from '../../../cli/load'
+import { checkLater } from '../../../cli/load'
 import { builtInRegistry } from '../../../cli/registry'
 import { type LoadResult, loadPipeline } from '../../../config/load'
 import { formatProblem, type Problem } from '../../../config/problem'
@@ -21,7 +21,7 @@ const names = readdirSync(__dirname)
 const line = (p: Problem): string => `${p.line}:${p.column} ${p.code} ${p.path}`.trimEnd()
 
 async function problemsOf(loaded: LoadResult): Promise<readonly Problem[]> {
-  const later = loaded.draft ? await laterProblems(loaded.draft, registry) : []
+  const later = loaded.draft ? (await checkLater(loaded.draft, registry)).problems : []
   return [...(loaded.ok ? [] : loaded.problems), ...later].sort((a, b) => a.line - b.line || a.column - b.column)
 }
 

@@ -204,7 +204,13 @@ test('a view on a table that has rows says at each start how many it lacks', asy
 test('SQL that cannot be is refused at its view', async () => {
   await expect(setUp('wrong', { columns: { n: 'sum(nothing)' } })).rejects.toMatchObject({
     code: 'S006_STATEMENT',
-    message: expect.stringMatching(/test.yaml:1:1: view wrong_v: .*nothing/),
+    message: 'test.yaml:1:1: view wrong_v: the table wrong has no column "nothing"',
+    hint: expect.stringContaining('the columns of wrong are '),
+  })
+  await expect(setUp('wrong', { keys: ['devic'] })).rejects.toMatchObject({
+    code: 'S006_STATEMENT',
+    message: 'test.yaml:1:1: view wrong_v: the table wrong has no column "devic"',
+    hint: 'did you mean "device"?',
   })
   await expect(setUp('wrong', { columns: { n: 'cpu + 1' } })).rejects.toMatchObject({ code: 'S006_STATEMENT' })
   await expect(setUp('wrong', { columns: { n: 'count(' } })).rejects.toMatchObject({ code: 'S006_STATEMENT' })

@@ -83,3 +83,39 @@ test('a command about one pipeline refuses a folder of several', async () => {
     expect.stringContaining('C019_USAGE: both holds 2 pipelines\n  name one: both/a.yaml, both/b.yaml'),
   ])
 })
+
+test('what a view names and no flow writes is a warning, for the table may have more columns', async () => {
+  folder.file(
+    'view.yaml',
+    `name: view
+connections: {clickhouse: {url: embedded}}
+flows:
+  f:
+    source: {type: generate, keys: {column: instance, count: 5}, fields: {cpu: {type: normal}}}
+    transforms: [{type: rename, fields: {instance: device}}]
+    sink: {type: clickhouse, table: cpu, time: ts}
+views:
+  wrong:
+    from: cpu
+    size: 5m
+    keys: [devic, host]
+    where: cppu > 1
+    columns:
+      mean: "avg(cpuu) + avg(other) - min(cpu)"
+      right: "quantile(0.5)(cpu) / max(cpu) + countIf('cpuu' = device) + maxIf(cpu, device IN ('devic')) -- devic"
+      lambda: "sum(arraySum(cpx -> cpx + 1, [cpu]))"
+`,
+  )
+  const { code, out, err } = await run('validate', 'view.yaml')
+  expect(code).toBe(0)
+  expect(out).toBe('1 file(s) with 1 flow(s) are valid\n')
+  const lines = err.split('\n')
+  expect(lines.filter(line => line.startsWith('view.yaml:'))).toEqual([
+    'view.yaml:12:12: warning views.wrong.keys: the flows of this file write no column "devic" into cpu',
+    'view.yaml:12:19: warning views.wrong.keys: the flows of this file write no column "host" into cpu',
+    'view.yaml:15:13: warning views.wrong.columns.mean: the flows of this file write no column "cpuu" into cpu',
+    'view.yaml:13:12: warning views.wrong.where: the flows of this file write no column "cppu" into cpu',
+  ])
+  expect(err).toContain('did you mean "device"?')
+  expect(err).toContain('they write ts, device, cpu')
+})

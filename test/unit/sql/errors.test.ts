@@ -1,4 +1,4 @@
-import { clickHouseCode, codeOf, networkError, serverError, statusError } from '../../../sql/errors'
+import { clickHouseCode, codeOf, networkError, serverError, statusError, unknownColumn } from '../../../sql/errors'
 
 const where = 'host:8123'
 const text = (code: number, message = 'Something') =>
@@ -21,6 +21,19 @@ test.each([
   const error = serverError(code, text(code), where)
   expect(error).toMatchObject({ code: ours, retriable, message: 'ClickHouse at host:8123: Something. (NAME)' })
   expect(clickHouseCode(error)).toBe(code)
+})
+
+test('neither the statement nor the grammar is printed', () => {
+  const scope = "Unknown expression identifier `cpuu` in scope SELECT avg(cpuu) AS a FROM t WHERE x. Maybe you meant: ['cpu']"
+  expect(serverError(47, text(47, scope), where).message).toBe(
+    "ClickHouse at host:8123: Unknown expression identifier `cpuu`. Maybe you meant: ['cpu']. (NAME)",
+  )
+  expect(unknownColumn(serverError(47, text(47, scope), where))).toBe('cpuu')
+  const syntax =
+    'Syntax error: failed at position 10 (FORM) (line 1, col 10): FORM t. Expected one of: token sequence, Dot, token, OR, AND'
+  expect(serverError(62, text(62, syntax), where).message).toBe(
+    'ClickHouse at host:8123: Syntax error: failed at position 10 (FORM) (line 1, col 10): FORM t. (NAME)',
+  )
 })
 
 test('252 means two things', () => {

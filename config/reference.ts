@@ -22,7 +22,7 @@ export interface OptionRow {
 
 /**
  * The reference page of one plugin from its declaration. `schema`: its definition in the JSON Schema. `files`: names of example
- * files that use it, which run as they are.
+ * files that use it, which say themselves how to run them.
  */
 export function referencePage(declaration: Declaration, schema: Json, files: readonly string[] = []): readonly Part[] {
   const { kind, name, summary, description, status, since, examples } = declaration

@@ -1,6 +1,6 @@
 import type { OptionRow, Part } from './reference'
 
-const RUN_AS_THEY_ARE = 'They run as they are, with `connect run FILE` on a terminal:'
+const FIRST_LINES = 'Whole pipelines; the first lines of each say how to run it:'
 
 /** A page of the committed reference, `config/generated/reference/`. */
 export const markdownPage = (parts: readonly Part[]): string => `${parts.map(markdown).join('\n\n')}\n`
@@ -23,7 +23,7 @@ function markdown(part: Part): string {
       return `${part.caption}:\n\n\`\`\`${part.language}\n${part.text}\n\`\`\``
     case 'files': {
       const links = part.names.map(f => `- [config/examples/${f}](../../examples/${f})`)
-      return `${RUN_AS_THEY_ARE}\n\n${links.join('\n')}`
+      return `${FIRST_LINES}\n\n${links.join('\n')}`
     }
   }
 }
@@ -53,11 +53,9 @@ function plain(part: Part, width: number): string {
     case 'code':
       return `${INDENT}${part.caption}:\n\n${indented(part.text, INDENT.repeat(2))}`
     case 'files':
-      return [
-        wrapped(RUN_AS_THEY_ARE, width, INDENT),
-        '',
-        ...part.names.map(f => `${INDENT.repeat(2)}config/examples/${f}`),
-      ].join('\n')
+      return [wrapped(FIRST_LINES, width, INDENT), '', ...part.names.map(f => `${INDENT.repeat(2)}config/examples/${f}`)].join(
+        '\n',
+      )
   }
 }
 

@@ -5,6 +5,8 @@ import { visibleCommands } from '../../cli/completion/model'
 import { exampleFiles } from '../../cli/example_files'
 import { createProgram } from '../../cli/program'
 import { builtInRegistry } from '../../cli/registry'
+import { loadPipeline } from '../../config/load'
+import { makersOf } from '../../runtime/makers'
 import { commandOf, words } from '../support/command_lines'
 import { collectingIo, inProcess } from '../support/in_process'
 import { temporaryFolder } from '../support/temporary_folder'
@@ -22,6 +24,7 @@ const blocks = (language: string): readonly string[] =>
 /** Variables without a default in examples and README, and a file for the secret. */
 const ENV = { NAB_DIR: '/data/nab', REGISTRY_PASSWORD: 'a', CLICKHOUSE_PASSWORD: 'b' }
 const folder = temporaryFolder()
+const registry = builtInRegistry()
 
 test.each(examples)('%s is valid', async file => {
   expect(await inProcess(['validate', path.join(root, file)], ENV)).toMatchObject({ code: 0, err: '' })
@@ -73,6 +76,27 @@ test('there are command lines to check', () => expect(commandLines.length).toBeG
 test.each(commandLines)('%s', async line => {
   expect(await parsed(line)).toBe(words(line)[1])
   for (const word of words(line)) if (word.startsWith('config/')) expect(existsSync(path.join(root, word))).toBe(true)
+})
+
+const runs = commandLines.map(words).filter(line => line[1] === 'run')
+
+test.each(runs.map(line => line.filter(word => word.endsWith('.yaml'))))('what %s %s reads is there or made', (...files) => {
+  const pipelines = files.map(file => {
+    const loaded = loadPipeline(path.join(root, file), { registry, env: ENV })
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
+    return loaded.spec
+  })
+  const missing = pipelines.flatMap(pipeline =>
+    pipeline.flows.flatMap(spec => {
+      const { type, connection, config } = spec.source
+      if (type !== 'kafka') return []
+      const topics = registry.get('source', type).reads(config)
+      return topics.filter(
+        name => makersOf({ pipeline, spec, connection, name }, pipelines, registry, () => 'working').working.length === 0,
+      )
+    }),
+  )
+  expect(missing).toEqual([])
 })
 
 test('a wrong option in a command line is noticed', async () => {

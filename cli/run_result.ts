@@ -35,7 +35,7 @@ export const runResultSchema = z.strictObject({
   views: z.record(
     z.string(),
     z.strictObject({
-      windows: count('Windows closed, over all keys.'),
+      windows: count('Windows closed, each once for all keys.'),
       revisions: count('Windows revised after they were closed, once for each time.'),
       late: count("Records of the table that came too late to count, whether or not the view's `where` would take them."),
       reopened: count('Revisions of windows that were final.'),

@@ -178,7 +178,7 @@ const VIEW_COLUMNS: readonly Column<ViewStatus>[] = [
     cell: (v, now) => moment(v.watermark_ms, now),
   },
   { title: 'behind', means: 'how far the clock is ahead of the watermark', width: 6, cell: v => span(v.behind_ms) },
-  { title: 'windows', means: 'windows closed since the start, over all keys', width: 7, cell: v => count(v.windows, 7) },
+  { title: 'windows', means: 'windows closed since the start, each once for all keys', width: 7, cell: v => count(v.windows, 7) },
   { title: 'revised', means: 'windows counted again because of late records', width: 7, cell: v => count(v.revised, 7) },
   { title: 'late', means: 'records too late to count', width: 6, cell: v => figure(v.late, 6, 'warn') },
   { title: 'took', means: 'what the last closing took in ClickHouse', width: 5, cell: v => span(v.closing_ms) },

@@ -99,6 +99,15 @@ test.each(runs.map(line => line.filter(word => word.endsWith('.yaml'))))('what %
   expect(missing).toEqual([])
 })
 
+test('docs/operations.md explains the words of the log and the last lines, and README sends there', () => {
+  const operations = readFileSync(path.join(root, 'docs/operations.md'), 'utf8')
+  const heading = 'Words of the log and the last lines'
+  const section = operations.split('\n## ').find(text => text.startsWith(heading)) ?? ''
+  const words = [...section.matchAll(/^- _(\w+)_:/gm)].map(m => m[1])
+  expect(words).toEqual(['lane', 'session', 'generation', 'closed', 'revised', 'final', 'late', 'reopened'])
+  expect(readme).toContain(`docs/operations.md#${heading.toLowerCase().replaceAll(' ', '-')}`)
+})
+
 test('a wrong option in a command line is noticed', async () => {
   await expect(parsed('connect run config/examples/nab.yaml --until-cought-up')).rejects.toThrow('unknown option')
 })

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Draft, FlowDraft, StageDraft, ViewDraft } from '../config/draft'
+import type { FileOptions } from '../connectors/file/options'
+import { declaredFields, withAdded } from '../connectors/file/shape'
 import { systemClock } from '../runtime/clock'
 import { ConnectError } from '../runtime/errors'
 import { silent } from '../runtime/events'
@@ -39,7 +41,7 @@ interface Input {
 }
 
 /**
- * What the file alone proves wrong about columns: of flows that read views, `generate` or `host`, each transform as far as columns can
+ * What the file alone proves wrong about columns: of flows that read views, `generate`, `host` or files with a `schema`, each transform as far as columns can
  * be followed, and the sink behind them; and what flows write into tables, by table, where all of it is known. Nothing is said of what the data, a schema registry or an existing table may put right. Opens no socket.
  */
 export async function checkColumns(
@@ -250,6 +252,9 @@ async function sourceInput(
   { spec, lost }: StageDraft,
   environment: StageEnvironment,
 ): Promise<Input | null> {
+  const declared =
+    spec.type === 'file' && !lost.some(([key]) => key === 'schema' || key === 'columns') ? declaredInput(spec) : null
+  if (declared) return declared
   const harmless = TOLD[spec.type]
   if (!harmless) return null
   // of a field that could not be read at all its name is known
@@ -266,6 +271,17 @@ async function sourceInput(
     } finally {
       await source.close()
     }
+  } catch {
+    return null // what is wrong with it is said when it runs
+  }
+}
+
+/** The columns of files whose `schema` names all of them. */
+function declaredInput({ config }: PluginSpec): Input | null {
+  const options = config as FileOptions
+  if (!options.schema) return null
+  try {
+    return { schema: withAdded(declaredFields(options.schema), options), typesKnown: true }
   } catch {
     return null // what is wrong with it is said when it runs
   }

@@ -176,7 +176,7 @@ export function invalidValue(issue: Issue, node: Node, leaves: readonly Leaf[], 
         ? `is not ${own[1] === 'string' ? `of the form ${issue.pattern ?? issue.format}` : `a valid ${own[1]}`}`
         : issue.message
       const message = own ? `${found(node, secret)} ${what}` : `${what}, found ${found(node, secret)}`
-      return { ...said(message), hint: spellingHint(node, leaves, secret) }
+      return { ...said(message), hint: spellingHint(node, leaves, secret) ?? rateHint(node, secret) }
     }
     case 'not_multiple_of':
       return said(`must be a multiple of ${issue.divisor}`)
@@ -185,6 +185,13 @@ export function invalidValue(issue: Issue, node: Node, leaves: readonly Leaf[], 
     default:
       return said(issue.message)
   }
+}
+
+/** `1 per hour` is written `1/hour`. */
+function rateHint(node: Node, secret: boolean): string | undefined {
+  const [, count, unit] =
+    (node.kind === 'scalar' && !secret && /^(\d+(?:\.\d+)?)\s*(?:per|an?|every)\s+([a-z]+)$/i.exec(node.text)) || []
+  return unit === undefined ? undefined : `write ${count}/${unit}`
 }
 
 /** A check that misses a key (`mode: upsert` needs `version:`). */

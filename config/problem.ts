@@ -41,7 +41,10 @@ export function formatWarning(warning: Warning): string {
 
 function formatted(at: Warning, word: string): string {
   const where = at.path === '' ? '' : `${at.path}: `
-  const lines = [`${at.file}:${at.line}:${at.column}: ${word} ${where}${at.message}`]
+  // a file that is not there has no lines
+  const absent = word === 'C012_UNREADABLE_FILE' && at.path === '' && at.excerpt === null
+  const place = absent ? at.file : `${at.file}:${at.line}:${at.column}`
+  const lines = [`${place}: ${word} ${where}${at.message}`]
   if (at.excerpt !== null) {
     const shown = at.excerpt.slice(0, MAX_EXCERPT)
     lines.push(`    ${shown.replaceAll('\t', ' ')}`)

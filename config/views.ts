@@ -50,7 +50,8 @@ export const viewSchema = z
     sql: z.string().optional().describe('Not available in this version.').meta({ advanced: true }),
   })
   .superRefine((view, context) => {
-    const wrong = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message })
+    const wrong = (key: string, message: string, hint?: string): void =>
+      context.addIssue({ code: 'custom', path: [key], message, params: { hint } })
     const whole = ['size', 'slide', 'offset'] as const
     const fractions = whole.filter(key => (view[key] ?? 0) % SECOND !== 0)
     for (const key of fractions) wrong(key, `${key} must be whole seconds`)
@@ -60,7 +61,7 @@ export const viewSchema = z
       const also = others.length === 0 ? ' is' : `, ${others.join(', ')} are`
       if (first) wrong(first, `${first}${also} for windows: give the view a size`)
     } else if (view.slide && fractions.length === 0 && view.size % view.slide !== 0)
-      wrong('slide', `size must be a multiple of slide; ${slidesOf(view.size)}`)
+      wrong('slide', 'size must be a multiple of slide', slidesOf(view.size))
     for (const name of [...Object.keys(view.columns)])
       if (view.keys.includes(name)) wrong('columns', `the column ${name} has the name of a key`)
     for (const name of [...view.keys, ...Object.keys(view.columns)])

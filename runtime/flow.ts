@@ -264,7 +264,13 @@ export class FlowRun {
     this.eventTime = sink.eventTime
       ? this.#located(spec.sink.at, () => (sink.eventTime ? new EventTime(output, sink.eventTime) : null))
       : null
-    await retrying(this.retryContext('write', signal), () => sink.open(output, signal))
+    await retrying(this.retryContext('write', signal), () => sink.open(output, signal)).catch(thrown => {
+      const misspelt = thrown instanceof ConnectError && thrown.code === 'C015_UNKNOWN_COLUMN'
+      if (!misspelt) throw thrown
+      return this.#located(spec.sink.at, () => {
+        throw thrown
+      })
+    })
     this.transforms = bound
     this.#decode = decode
     this.#bound.abort()

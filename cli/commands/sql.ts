@@ -1,7 +1,9 @@
 import type { ConnectionConfig } from '../../connectors/clickhouse/config'
+import { ConnectError } from '../../runtime/errors'
 import type { StoreRow } from '../../runtime/store'
 import { createStore } from '../../sql/client'
 import { ensureDatabase } from '../../sql/database'
+import { tokens } from '../../sql/windows/tokens'
 import { printEnvelope } from '../envelope'
 import { EXIT } from '../exit_codes'
 import type { Io } from '../io'
@@ -15,7 +17,10 @@ export interface SqlOptions {
   readonly json?: boolean
 }
 
-/** `connect sql FILE "SELECT ..."`: asks the pipeline's ClickHouse, embedded or not. Returns the exit code. */
+/**
+ * `connect sql FILE "SELECT ..."`: asks the pipeline's ClickHouse, embedded or not. Several statements run in order, to the first that
+ * fails; the rows of the last that answers with rows are printed. Returns the exit code.
+ */
 export function sql(file: string, statement: string, options: SqlOptions, io: Io): Promise<number> {
   return withPipeline(file, options.data, io, async ({ pipeline, signal }) => {
     const chosen = connectionOption(pipeline, 'clickhouse', options.connection)
@@ -23,15 +28,46 @@ export function sql(file: string, statement: string, options: SqlOptions, io: Io
     try {
       // the database is made by the first sink; a question before that deserves an answer about the table, not the database
       await ensureDatabase(store, signal)
-      const rows = returnsRows(statement)
-        ? await store.query(statement, { signal })
-        : await store.command(statement, { signal }).then(() => [])
+      const all = statementsOf(statement)
+      let rows: readonly StoreRow[] = []
+      for (const one of all) {
+        if (returnsRows(one)) rows = await store.query(one, { signal })
+        else await store.command(one, { signal })
+      }
       await print(rows, options, io)
       return EXIT.ok
+    } catch (thrown) {
+      throw forPeople(thrown)
     } finally {
       await store.close()
     }
   })
+}
+
+/** Statements between `;` that stand outside of quotes and comments. What cannot be taken apart is one, which ClickHouse refuses. */
+export function statementsOf(text: string): readonly string[] {
+  let pieces: ReturnType<typeof tokens>
+  try {
+    pieces = tokens(text)
+  } catch {
+    return [text]
+  }
+  const ends = pieces.filter(t => t.kind === 'punctuation' && text[t.start] === ';').map(t => t.start)
+  const parts = [...ends, text.length].map((end, i) => {
+    const start = i === 0 ? 0 : ends[i - 1] + 1
+    const says = pieces.some(t => t.start >= start && t.end <= end && t.kind !== 'space' && t.kind !== 'comment')
+    return says ? text.slice(start, end).trim() : ''
+  })
+  const statements = parts.filter(part => part !== '')
+  return statements.length > 0 ? statements : [text]
+}
+
+/** Hints about flows and their tables do not help whoever asks. */
+function forPeople(thrown: unknown): unknown {
+  if (!(thrown instanceof ConnectError) || thrown.code !== 'S003_TABLE_MISMATCH') return thrown
+  const meant = /Maybe you meant:? \[?['`]?([^\s?'`\]]+)/.exec(thrown.message)?.[1]
+  const hint = meant ? `did you mean ${meant}?` : '`SHOW TABLES` lists the tables, `DESCRIBE TABLE` the columns of one'
+  return new ConnectError(thrown.code, thrown.message, { hint, cause: thrown.cause })
 }
 
 /** Whether a statement answers with rows: by its first word, comments and brackets left out. */

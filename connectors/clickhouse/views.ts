@@ -84,7 +84,7 @@ async function marked(view: CompiledView, p: ViewPreparation): Promise<Mark | nu
 
 const changed = (view: CompiledView, what: string): ConnectError =>
   new ConnectError('S010_VIEW_CHANGED', `${view.spec.at}: the view ${view.spec.name} ${what}`, {
-    hint: `undo the change, give the view another name, or drop it and what it holds: ${dropStatements(view).join('; ')}`,
+    hint: `undo the change, give the view another name, or drop it and what it holds with \`connect sql FILE\`: ${dropStatements(view).join('; ')}`,
   })
 
 function markOf(comment: string): Mark | null {

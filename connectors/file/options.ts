@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bytes, columnName, inlineSchema } from '../../runtime/fields'
+import { didYouMean } from '../../runtime/registry'
 import { parseType } from '../../runtime/type_text'
 import { isTimezone } from './timezone'
 
@@ -78,7 +79,10 @@ export const fileOptions = z
     }
     for (const key of ['merge_by', 'time'] as const) {
       const name = o[key]
-      if (name !== undefined && o.schema && !(name in o.schema)) bad([key], `the schema has no column "${name}"`)
+      if (name === undefined || !o.schema || name in o.schema) continue
+      const near = didYouMean(name, Object.keys(o.schema))
+      const hint = near ? `did you mean ${near}?` : `its columns are ${Object.keys(o.schema).join(', ')}`
+      context.addIssue({ code: 'custom', path: [key], message: `the schema has no column "${name}"`, params: { hint } })
     }
   })
 

@@ -32,6 +32,10 @@ test('sql', async () => {
     error: { message: expect.stringContaining('no_such_table') },
   })
   expect(wrong.code).toBeGreaterThan(0)
+  const near = await command('sql', file, 'SELECT * FROM event', ...data())
+  expect(near.stderr).toMatch(/did you mean \S*events\?/)
+  const several = await command('sql', file, "SELECT 1 AS a; SELECT ';' AS b; SYSTEM FLUSH LOGS;", ...data())
+  expect(several).toMatchObject({ code: 0, stdout: 'b\n;\n' })
 })
 
 test('tail', async () => {

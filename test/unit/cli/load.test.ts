@@ -31,9 +31,9 @@ test('missing files, empty folders and plugins hide nothing', async () => {
   const { code, err } = await run('validate', 'nowhere.yaml', 'typo.yaml', 'empty', 'plugins.yaml', 'good.yaml', 'twin.yaml')
   expect(code).toBe(2)
   expect(err).toContain(
-    `nowhere.yaml:1:1: C012_UNREADABLE_FILE there is no such file\n  looked for ${path.join(root, 'nowhere.yaml')}\n`,
+    `nowhere.yaml: C012_UNREADABLE_FILE there is no such file\n  looked for ${path.join(root, 'nowhere.yaml')}\n`,
   )
-  expect(err).toContain('empty:1:1: C012_UNREADABLE_FILE the folder holds no .yaml file\n')
+  expect(err).toContain('empty: C012_UNREADABLE_FILE the folder holds no .yaml file\n')
   expect(err).toContain('did you mean `count`?')
   expect(err).toContain('plugins.yaml:2:11: C012_UNREADABLE_FILE plugins: the plugin ./good.yaml cannot be loaded')
   expect(err).toContain('plugins.yaml:2:24: C012_UNREADABLE_FILE plugins: there is no package no-such-package')
@@ -118,4 +118,21 @@ views:
   ])
   expect(err).toContain('did you mean "device"?')
   expect(err).toContain('they write ts, device, cpu')
+})
+
+test('what is written in other words, or misspelt, is told as it is written here', async () => {
+  folder.file(
+    'words.yaml',
+    `name: words
+flows:
+  f:
+    source: {type: file, path: "*.csv", schema: {time: timestamp(ms), v: f64}, time: tme}
+    transforms: [{type: score, keys: [], time: time, alarms: 1 per hour, detectors: {a: {type: ewma, features: [v]}}}]
+    sink: {type: stdout}
+`,
+  )
+  const { err } = await run('validate', 'words.yaml')
+  expect(err).toContain('did you mean time?')
+  expect(err).toContain('  write 1/hour\n')
+  expect(err).not.toContain('give a value that is allowed here')
 })

@@ -1,4 +1,4 @@
-import { returnsRows } from '../../../cli/commands/sql'
+import { returnsRows, statementsOf } from '../../../cli/commands/sql'
 
 test.each([
   'SELECT 1',
@@ -17,3 +17,14 @@ test.each(['DROP TABLE t', 'CREATE TABLE t (a Int8) ENGINE = Memory', 'INSERT IN
     expect(returnsRows(statement)).toBe(false)
   },
 )
+
+test.each([
+  ['SELECT 1', ['SELECT 1']],
+  ['SELECT 1;', ['SELECT 1']],
+  ['DROP VIEW a; DROP TABLE `b;c` ;\n SELECT 1 -- one; two', ['DROP VIEW a', 'DROP TABLE `b;c`', 'SELECT 1 -- one; two']],
+  [`SELECT ';' AS "x;y" /* a; b */; -- nothing;`, [`SELECT ';' AS "x;y" /* a; b */`]],
+  [' ; ', [' ; ']],
+  ["SELECT 'a; b", ["SELECT 'a; b"]],
+])('%j is several statements', (text, statements) => {
+  expect(statementsOf(text)).toEqual(statements)
+})

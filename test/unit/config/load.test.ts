@@ -252,6 +252,6 @@ test('a file that cannot be read is a problem, not an exception', () => {
 test('a slide that does not divide the size: what would', () => {
   const slides = (size: string): string =>
     JSON.stringify(load(`${MINIMAL}views: {w: {from: t, size: ${size}, slide: 7s, columns: {n: count()}}}\n`))
-  expect(slides('10m')).toContain('size must be a multiple of slide; slide may be 1m, 2m, 5m, 10m')
+  expect(slides('10m')).toContain('"message":"size must be a multiple of slide","hint":"slide may be 1m, 2m, 5m, 10m"')
   expect(slides('1d')).toContain('slide may be 4h, 6h, 8h, 12h')
 })

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import path from 'node:path'
 import { ConnectError } from '../runtime/errors'
 import type { Emitter } from '../runtime/events'
@@ -18,16 +20,19 @@ export interface ListenOptions {
   readonly tokenFile?: string
 }
 
+/** Where to serve, and what readers must show; the token is null where they need none. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+  readonly token: string | null
+  /** Nobody asked for this one: a free port will do as well. */
+  readonly standard: boolean
+}
+
 /**
- * Serves the page, metrics and health. The default address gives way to a free port, so that a second run beside the first just
- * works; a given one does not. Throws C019 for an address that other machines reach without a token, E004 for a port that is taken.
+ * The address that the options name; null: none. Throws C019 for what is none, and for one that other machines reach without a token.
  */
-export async function listen(
-  { listen: text, tokenFile }: ListenOptions,
-  pages: Omit<Server.StatusPages, 'access'>,
-  io: Io,
-  events: Emitter,
-): Promise<Server.StatusServer | null> {
+export function listenAddress({ listen: text, tokenFile }: ListenOptions, io: Io): ListenAddress | null {
   if (text === 'off') return null
   const at = text.lastIndexOf(':')
   const port = Number(text.slice(at + 1))
@@ -40,13 +45,47 @@ export async function listen(
       hint: `set ${TOKEN_VARIABLE} or --token-file to a secret of at least ${LEAST_TOKEN} characters, or listen on 127.0.0.1`,
     })
   }
+  return { host, port, token, standard: text === DEFAULT_LISTEN }
+}
+
+/** Before anything is started. Throws E004 for a port that is taken, C019 for an address that this machine cannot listen on. */
+export async function requireFree(address: ListenAddress | null): Promise<void> {
+  if (address === null || address.standard) return
+  const { host, port } = address
+  const server = createServer()
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw new ConnectError('E004_PORT_TAKEN', `${host}:${port} is taken`, { cause })
+    throw new ConnectError('C019_USAGE', `--listen ${host}:${port}: ${message}`, {
+      hint: 'give an address of this machine and a port that this user may use',
+      cause,
+    })
+  } finally {
+    await new Promise(resolve => server.close(resolve))
+  }
+}
+
+/**
+ * Serves the page, metrics and health. The default address gives way to a free port, so that a second run beside the first just
+ * works; a given one does not. Throws E004 for a port that is taken.
+ */
+export async function listen(
+  address: ListenAddress | null,
+  pages: Omit<Server.StatusPages, 'access'>,
+  events: Emitter,
+): Promise<Server.StatusServer | null> {
+  if (address === null) return null
+  const { host, port, token, standard } = address
   // its libraries take a fifth of the time that a start takes
   const { serveStatus }: typeof Server = require('./server')
   const serve = (on: number): Promise<Server.StatusServer> => serveStatus(host, on, { ...pages, access: { token, host } })
   try {
     return await serve(port)
   } catch (error) {
-    if (text !== DEFAULT_LISTEN || !(error instanceof ConnectError) || error.code !== 'E004_PORT_TAKEN') throw error
+    if (!standard || !(error instanceof ConnectError) || error.code !== 'E004_PORT_TAKEN') throw error
     const server = await serve(0)
     events.emit('port_taken', { address: DEFAULT_LISTEN })
     return server

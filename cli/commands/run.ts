@@ -9,7 +9,7 @@ import { chaosHooks } from '../chaos'
 import { embeddedServices, refuseEmbedded, withAddresses } from '../embed'
 import { exitCodeOf } from '../exit_codes'
 import type { Io } from '../io'
-import { listen } from '../listen'
+import { listen, listenAddress, requireFree } from '../listen'
 import { plainLines } from '../live/lines'
 import { liveTable } from '../live/table'
 import { formatWarning, loadFiles } from '../load'
@@ -42,8 +42,10 @@ const SERVICES_SPAWNED_MS = 150
 /** `connect run FILE...`: runs every flow of every file until it is stopped, or to the end of what is there. Returns the exit code. */
 export async function run(files: readonly string[], options: RunOptions, terminal: Io): Promise<number> {
   const duration = options.for === undefined ? null : durationOption('--for', options.for)
+  const serveAt = listenAddress(options, terminal)
   const { pipelines, registry, scrub, warnings } = await loadFiles(files, terminal)
   for (const warning of warnings) await terminal.err(`${formatWarning(warning)}\n`)
+  await requireFree(serveAt)
   const board = new StatusBoard(systemClock, version())
   // a table would tear a log for collectors apart
   const table = options.json || options.logFormat === 'json' ? null : liveTable(terminal, () => board.status())
@@ -68,7 +70,7 @@ export async function run(files: readonly string[], options: RunOptions, termina
       if (!options.embedded && !io.outIsTerminal) refuseEmbedded(pipelines, registry)
       const starting = startServices({ data: dataDir, need, signal: stop.draining })
       // while they start nothing else is done here, so that what is loaded now costs no time
-      const early = options.listen === 'off' ? null : setTimeout(() => require('../server'), SERVICES_SPAWNED_MS)
+      const early = serveAt === null ? null : setTimeout(() => require('../server'), SERVICES_SPAWNED_MS)
       services = await starting.finally(() => early && clearTimeout(early))
       for (const [service, address] of Object.entries(services.addresses)) events.emit('service_started', { service, address })
       services.onExit(change => tell(change, events))
@@ -93,7 +95,7 @@ export async function run(files: readonly string[], options: RunOptions, termina
     const pages = { metrics, health: () => worker.health(), status: () => board.status() }
     const runs = (pipeline: string, flow: string): boolean => !worker.hasEnded(pipeline, flow)
     const page = { pipelines: addressed, registry, dataDir, scrub }
-    server = await listen(options, { ...pages, page, tap: { taps, pipelines: addressed, runs, scrub } }, io, events)
+    server = await listen(serveAt, { ...pages, page, tap: { taps, pipelines: addressed, runs, scrub } }, events)
     if (server) {
       events.emit('listening', { address: server.address })
       forget = await announceWorker(dataDir, { address: server.address, pipelines: pipelines.map(p => p.name) })

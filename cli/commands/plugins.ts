@@ -18,6 +18,7 @@ const WIDTH = 100
 export async function plugins(name: string | undefined, options: { readonly json?: boolean }, io: Io): Promise<number> {
   const registry = builtInRegistry()
   const { all } = registry
+  const width = io.outIsTerminal ? Math.min(io.errSize().columns, WIDTH) : WIDTH
   const chosen = name === undefined ? all : all.filter(d => d.name === name)
   if (name !== undefined && chosen.length === 0) {
     const near = didYouMean(
@@ -40,10 +41,10 @@ export async function plugins(name: string | undefined, options: { readonly json
       tableText(
         ['kind', 'name', 'status', 'summary'],
         all.map(d => [d.kind, d.name, d.status, d.summary]),
+        width,
       ),
     )
   else {
-    const width = io.outIsTerminal ? Math.min(io.errSize().columns, WIDTH) : WIDTH
     const pages = referencePages(chosen, jsonSchema(registry))
     await io.out([...pages.values()].map(page => plainPage(page, width)).join('\n\n'))
   }

@@ -80,6 +80,10 @@ async function print(rows: readonly StoreRow[], options: SqlOptions, io: Io): Pr
   if (rows.length === 0) return io.err('no rows\n')
   const columns = Object.keys(rows[0])
   const cells = rows.map(r => columns.map(c => (typeof r[c] === 'string' ? r[c] : JSON.stringify(r[c] ?? null))))
-  // aligned for people, tab-separated for the next program
-  await io.out(io.outIsTerminal ? tableText(columns, cells) : [columns, ...cells].map(r => `${r.join('\t')}\n`).join(''))
+  // aligned for people, as wide as their terminal; tab-separated for the next program
+  await io.out(
+    io.outIsTerminal
+      ? tableText(columns, cells, io.errSize().columns)
+      : [columns, ...cells].map(r => `${r.join('\t')}\n`).join(''),
+  )
 }

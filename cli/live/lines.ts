@@ -130,7 +130,7 @@ const FLOW_COLUMNS: readonly Column<FlowStatus>[] = [
   { title: 'batch', means: 'mean records of the last batches', width: 6, cell: f => count(f.batch_rows) },
   {
     title: 'p50',
-    means: "from a record's own time to its durable write: half of those of the last minute took less",
+    means: "from a record's own time to its durable write: half of the last minute's took less",
     width: 5,
     cell: f => span(f.latency_ms.p50),
   },

@@ -1,3 +1,4 @@
+import { meantUnit } from '../config/meant_unit'
 import { ConnectError } from '../runtime/errors'
 import { parseDuration } from '../runtime/fields'
 import type { ConnectionSpec, PipelineSpec } from '../runtime/spec'
@@ -11,7 +12,10 @@ const LONGEST_TIMER = 2 ** 31 - 1
 export function durationOption(flag: string, text: string, least = 0): number {
   const duration = parseDuration(text)
   const refuse = (expected: string): ConnectError => new ConnectError('C019_USAGE', `${flag} ${text}: expected ${expected}`)
-  if (duration === null) throw refuse('a duration such as 30s or 5m')
+  if (duration === null) {
+    const meant = meantUnit(text, t => parseDuration(t) !== null)
+    throw refuse(`a duration such as 30s or 5m${meant === null ? '' : `; did you mean ${meant}?`}`)
+  }
   if (duration < least) throw refuse(`a duration of at least ${least}ms`)
   if (duration > LONGEST_TIMER) throw refuse('a duration of at most 24d')
   return duration

@@ -1,5 +1,5 @@
 import { Argument, Command, type CommanderError, Option } from 'commander'
-import { asConnectError, type ConnectError } from '../runtime/errors'
+import { asConnectError, ConnectError, ERRORS } from '../runtime/errors'
 import { didYouMean } from '../runtime/registry'
 import type * as Completion from './commands/completion'
 import type * as Dev from './commands/dev'
@@ -69,10 +69,17 @@ async function reported(name: string, json: boolean, command: () => Promise<numb
   try {
     return await command()
   } catch (thrown) {
-    const error = asConnectError(thrown)
+    const error = withUsage(name, asConnectError(thrown))
     await report(name, json, error, io)
     return error.exitCode
   }
+}
+
+/** Where nothing better is known, the help of the command that was given. */
+function withUsage(name: string, error: ConnectError): ConnectError {
+  const { code, message, hint, cause } = error
+  if (code !== 'C019_USAGE' || hint !== ERRORS.C019_USAGE.hint) return error
+  return new ConnectError(code, message, { cause, hint: `\`connect ${name} --help\` shows its options` })
 }
 
 async function report(name: string, json: boolean, error: ConnectError, io: Io): Promise<void> {

@@ -66,10 +66,12 @@ export async function ask(
     })
   }
   if (response.ok) return response
-  if (response.status === 401)
-    throw new ConnectError('E003_AUTHENTICATION', `the worker at ${worker.url} asks for another token`, {
+  if (response.status === 401) {
+    const asks = worker.token === null ? 'a token, and none was given' : 'another token'
+    throw new ConnectError('E003_AUTHENTICATION', `the worker at ${worker.url} asks for ${asks}`, {
       hint: `give the one it was started with, by ${TOKEN_VARIABLE} or --token-file`,
     })
+  }
   const refusal = (await response.json().catch(() => null)) as { error?: Readonly<Record<string, unknown>> } | null
   const { code, message, hint } = refusal?.error ?? {}
   if (typeof code === 'string' && code in ERRORS)

@@ -17,6 +17,7 @@ const wrong = [
   { args: ['run'], command: 'run', says: "missing required argument 'file'" },
   { args: ['run', 'x.yaml', '--for'], command: 'run', says: "option '--for <duration>' argument missing" },
   { args: ['run', 'x.yaml', '--for', 'soon'], command: 'run', says: '--for soon: expected a duration such as 30s or 5m' },
+  { args: ['run', 'x.yaml', '--for', '3sec'], command: 'run', says: 'such as 30s or 5m; did you mean 3s?' },
   // a timer that is longer than Node can wait would fire at once
   { args: ['run', 'x.yaml', '--for', '30d'], command: 'run', says: '--for 30d: expected a duration of at most 24d' },
   { args: ['tail', 'x.yaml', 'topic', '--from', 'middle'], command: 'tail', says: 'Allowed choices are beginning, end' },
@@ -41,6 +42,10 @@ test.each(wrong)('$args with --json', async ({ args, command, says }) => {
   const envelope = envelopeSchema.parse(JSON.parse(out))
   expect(envelope).toMatchObject({ ok: false, result: null, error: { code: 'C019_USAGE' } })
   if (args.at(-1) !== '--for') expect([envelope.command, envelope.summary]).toEqual([command, expect.stringContaining(says)])
+})
+
+test('a value that will not do: the hint names the help that has the options', async () => {
+  expect((await inProcess(['run', 'x.yaml', '--for', '3sec'])).err).toMatch(/\n {2}`connect run --help` shows its options\n$/)
 })
 
 test('without a command: the help, on stderr, as an error', async () => {

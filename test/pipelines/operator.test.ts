@@ -360,7 +360,9 @@ test('a worker with a token is asked with it', async () => {
   while ((await withToken()).code !== 0) if (guarded.child.exitCode !== null) throw new Error((await guarded.ended).stderr)
   const without = await command('status', ...where)
   expect(without.code).toBe(3)
-  expect(without.stderr).toMatch(/^E003_AUTHENTICATION: .* asks for a token, and none was given\n.*OLAP_CONNECT_TOKEN or --token-file/)
+  expect(without.stderr).toMatch(
+    /^E003_AUTHENTICATION: .* asks for a token, and none was given\n.*OLAP_CONNECT_TOKEN or --token-file/,
+  )
   expect((await command('status', ...where, '--token-file', bench.file('secret', `${token}\n`))).code).toBe(0)
   guarded.child.kill('SIGTERM')
   expect((await guarded.ended).code).toBe(0)

@@ -140,7 +140,7 @@ test('three files and twelve flows: every number of the table is that of the met
   expect(status.services.map(s => [s.service, s.state]).sort()).toEqual([
     ['clickhouse', 'up'],
     ['kafka', 'up'],
-    ['schema_registry', 'unknown'],
+    ['schema_registry', 'up'],
   ])
 })
 

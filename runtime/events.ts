@@ -80,7 +80,11 @@ export interface EventData {
     readonly closed_ms: number | null
   }
   view_lost: ViewRef & { readonly reason: string }
-  records_late: ViewRef & { readonly records: number }
+  /** `tell`: what people are told now; null: nothing, because they were told a moment ago. */
+  records_late: ViewRef & {
+    readonly records: number
+    readonly tell: { readonly table: string; readonly records: number; readonly first: boolean } | null
+  }
   /** Windows or records of a batch that a detector gave a score; told before they are written. */
   rows_scored: FlowRef & { readonly detector: string; readonly scores: number }
   /** A view holds what comes after it was made; told at each start. */
@@ -243,8 +247,13 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
   },
   view_lost: { level: 'info', text: d => `${d.view}: this worker no longer closes its windows: ${d.reason}` },
   records_late: {
-    level: 'warn',
-    text: d => `${d.view}: ${d.records} record(s) came too late to count`,
+    level: d => (d.tell ? 'warn' : 'debug'),
+    text: d =>
+      `${d.view}: ${d.tell?.records ?? d.records} ${d.tell?.first ? '' : 'more '}record(s) came too late to count` +
+      (d.tell?.first
+        ? `; they are in ${d.tell.table}, not in the view. To have them counted, give ${d.view} a larger \`lateness\`, and the flow that ` +
+          `writes ${d.tell.table}, ${d.tell.table} and ${d.view} new names: the input is then read again from its beginning`
+        : ''),
     metrics: d => [move('olap_connect_records_late_total', viewOf(d), d.records)],
   },
   rows_scored: {

@@ -5,6 +5,7 @@ import { anySignal, type RetryContext, retrying } from '../retry'
 import type { ViewSpec } from '../spec'
 import type { ClosingWriter, PaneTotal, WindowStore } from './contracts'
 import { DueWindows } from './due_windows'
+import { LateNews } from './late_news'
 import { closingsInOrder, endAtOrBefore, paneOf, pieces, type Windows, windowEnds, windowRecords } from './plan'
 import type { TableProgress } from './progress'
 
@@ -64,6 +65,7 @@ export class Finaliser {
   #changed = false
   /** Windows whose revision another worker, or this one before a crash, may have written and not told. */
   #untold: ReadonlySet<number> = new Set()
+  readonly #lateNews: LateNews
   #counts = { windows: 0, revisions: 0, late: 0, reopened: 0 }
   #pruned = NEVER
   #dueWindows: DueWindows
@@ -72,6 +74,7 @@ export class Finaliser {
     this.#o = options
     this.#windows = options.view.window
     this.#dueWindows = new DueWindows(options.clock)
+    this.#lateNews = new LateNews(options.view.from, options.clock)
     options.progress.listen({
       changed: () => {
         this.#dueWindows.passed(endAtOrBefore(this.#reached(), this.#windows))
@@ -284,7 +287,12 @@ export class Finaliser {
     for (const ms of behind) if (ms > limit) late++
     if (late === 0) return
     this.#counts.late += late
-    this.#o.events.emit('records_late', { pipeline: this.#o.pipeline, view: this.#o.view.name, records: late })
+    this.#o.events.emit('records_late', {
+      pipeline: this.#o.pipeline,
+      view: this.#o.view.name,
+      records: late,
+      tell: this.#lateNews.add(late),
+    })
   }
 
   #say(closed: number, revised: number, final: number, took_ms: number): void {

@@ -199,7 +199,7 @@ test('views and detectors', () => {
   const view = { pipeline: 'shop', view: 'orders_5m' }
   const took = { took_ms: 7, watermark_ms: 1_700_000_000_000, lag_ms: 0, closing_ms: 9 }
   events.emit('windows_finalised', { ...view, closed: 5, revised: 1, final: 2, ...took })
-  events.emit('records_late', { ...view, records: 3 })
+  events.emit('records_late', { ...view, records: 3, tell: null })
   const detect = { pipeline: 'shop', flow: 'detect', detector: 'shape' }
   events.emit('rows_scored', { ...detect, scores: 10 })
   events.emit('anomalies_written', { ...detect, view: 'v', raised: 2, revised: 1, retracted: 0, suppressed: 4 })

@@ -41,8 +41,9 @@ interface Input {
 }
 
 /**
- * What the file alone proves wrong about columns: of flows that read views, `generate`, `host` or files with a `schema`, each transform as far as columns can
- * be followed, and the sink behind them; and what flows write into tables, by table, where all of it is known. Nothing is said of what the data, a schema registry or an existing table may put right. Opens no socket.
+ * What the file alone proves wrong about columns: of flows that read views, `generate`, `host` or files with a `schema`, each transform
+ * as far as columns can be followed, and the sink behind them; and what flows write into tables, by table, where all of it is known.
+ * Nothing is said of what the data, a schema registry or an existing table may put right. Opens no socket.
  */
 export async function checkColumns(
   { spec, flows, views }: Draft & { readonly spec: PipelineSpec },

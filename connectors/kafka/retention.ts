@@ -16,8 +16,10 @@ const OLD_MS = 60_000
  * A broker deletes by the records' own times, at its next look, every five minutes by default (`log.retention.check.interval.ms`).
  * It deletes whole segments, by their youngest record, and the marks of transactions count with the time of their writing: tried with
  * Apache Kafka 4.3, history is gone if a look comes before the first transaction of a segment has ended, else it stays for the
- * retention from its writing on. The embedded broker never deletes what a transaction has not ended. Looks the topic's retention up when the first old record is written, so that live flows pay
- * nothing; where this user may not, nothing is said.
+ * retention from its writing on. The embedded broker never deletes what a transaction has not ended.
+ *
+ * Looks the topic's retention up when the first old record is written, so that live flows pay nothing; where this user may not,
+ * nothing is said.
  */
 export class Retention {
   readonly #o: RetentionOptions

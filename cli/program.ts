@@ -204,7 +204,7 @@ export function createProgram(io: Io, perform: Perform): Command {
     .command('sql')
     .description("Ask the pipeline's ClickHouse, embedded or not.")
     .argument('<file>', 'pipeline file')
-    .argument('<statement>', 'SQL, one statement')
+    .argument('<statement>', 'SQL; several statements, of which one may give rows, stand between semicolons')
     .option('--connection <name>', 'which ClickHouse, where the file has several')
     .addOption(data())
     .addOption(json())

@@ -107,7 +107,7 @@ function connections({ source: from, name }: Scaffold): readonly string[] {
 export const variable = (name: string, standard: string): string =>
   standard.startsWith('${') ? standard : `\${${name}:-${standard}}`
 
-function source({ source: from, schema }: Scaffold, { time }: Roles): readonly string[] {
+function source({ source: from, schema }: Scaffold, { time, keys }: Roles): readonly string[] {
   switch (from.type) {
     case 'kafka':
       return [
@@ -127,6 +127,9 @@ function source({ source: from, schema }: Scaffold, { time }: Roles): readonly s
           : []),
         `      path: ${scalar(from.path)}`,
         ...fileSchema(schema),
+        ...(keys.includes(FILE) && !schema?.fields.some(f => f.name === FILE)
+          ? [`      columns: { ${FILE}: file_stem } # no column tells series apart: the file that a record stands in does`]
+          : []),
         ...(time === null ? [] : [`      time: ${scalar(time)} # the event time of a record`]),
         ...(time === null || !from.several
           ? []
@@ -222,6 +225,8 @@ function views({ table }: Scaffold, { time, keys, measure }: Roles): readonly st
 
 /** The record's own timestamp, where no column says when something happened. */
 const RECORDED = 'recorded_at'
+/** Name of the column with the file of a record. */
+const FILE = 'file'
 const COLUMN = /^[A-Za-z_]\w*$/
 const TIME_NAMES = /^(ts|time|timestamp|event_?time|occurred_?at|created_?at|date_?time)$/i
 const KEY_NAMES = /(^|_)(id|key|name|device|host|instance|sensor|site|user|customer|series)$/i
@@ -235,7 +240,9 @@ function rolesOf({ source: from, schema }: Scaffold): Roles {
   const time = (times.find(f => TIME_NAMES.test(f.name)) ?? times[0])?.name ?? (from.type === 'kafka' ? RECORDED : null)
   const texts = fields.filter(f => ['utf8', 'dictionary', 'uuid'].includes(f.type.kind) && KEY_NAMES.test(f.name))
   const measure = fields.find(f => ['f32', 'f64'].includes(f.type.kind))?.name ?? null
-  return { time, keys: texts.slice(0, 1).map(f => f.name), measure }
+  const keys = texts.slice(0, 1).map(f => f.name)
+  const files = from.type === 'file' && from.several && fields.length > 0 && !schema?.fields.some(f => f.name === FILE)
+  return { time, keys: keys.length === 0 && files ? [FILE] : keys, measure }
 }
 
 /** A word that YAML reads as this text, else quoted. */

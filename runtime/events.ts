@@ -251,8 +251,9 @@ export const EVENTS: { readonly [N in EventName]: EventRule<EventData[N]> } = {
     text: d =>
       `${d.view}: ${d.tell?.records ?? d.records} ${d.tell?.first ? '' : 'more '}record(s) came too late to count` +
       (d.tell?.first
-        ? `; they are in ${d.tell.table}, not in the view. To have them counted, give ${d.view} a larger \`lateness\`, and the flow that ` +
-          `writes ${d.tell.table}, ${d.tell.table} and ${d.view} new names: the input is then read again from its beginning`
+        ? `; they are in ${d.tell.table}, not in the view. To have them counted, give the flow that writes ${d.tell.table}, ` +
+          `${d.tell.table} and ${d.view} new names: the input is then read again from its beginning (files need merge_by). Where ` +
+          'records come late all the time, a larger `lateness` counts those to come; detectors learn that much later'
         : ''),
     metrics: d => [move('olap_connect_records_late_total', viewOf(d), d.records)],
   },

@@ -47,7 +47,8 @@ export class LaneState {
     const snapshot = unpackSnapshot(stored)
     if (!snapshot) return 'another version wrote it'
     const { positions, states } = snapshot
-    if (positions.size !== next.size || [...next.keys()].some(key => !positions.has(key))) return 'it is one of other partitions'
+    if (positions.size !== next.size || [...next.keys()].some(key => !positions.has(key)))
+      return 'it was learnt from other input: other partitions, or a view of another name'
     const ahead = [...next].find(([key, offset]) => (positions.get(key) ?? 0) > offset)
     if (ahead) return `it knows ${ahead[0]} up to ${positions.get(ahead[0])}, and the position is ${ahead[1]}`
     const restored = this.#flow.stateful.map(({ transform }, i) => transform.restore?.(this.#lane, states[i] ?? null) ?? false)

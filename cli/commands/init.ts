@@ -91,7 +91,7 @@ export async function init(options: InitOptions, io: Io): Promise<number> {
       )
     // last, where it is seen: it may be a path that is misspelt
     if (missing)
-      await io.err(`\nNOTE: ${missing}. Is the path right? Once files are there, \`connect init --force\` finds them.\n`)
+      await io.err(`\nNOTE: ${missing}. Is the path right? Once files are there, this command with --force finds them.\n`)
     return EXIT.ok
   } finally {
     asker?.close()

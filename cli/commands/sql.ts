@@ -19,7 +19,7 @@ export interface SqlOptions {
 
 /**
  * `connect sql FILE "SELECT ..."`: asks the pipeline's ClickHouse, embedded or not. Several statements run in order, to the first that
- * fails; the rows of the last that answers with rows are printed. Returns the exit code.
+ * fails; at most one of them may give rows, which are printed. Returns the exit code.
  */
 export function sql(file: string, statement: string, options: SqlOptions, io: Io): Promise<number> {
   return withPipeline(file, options.data, io, async ({ pipeline, signal }) => {
@@ -29,6 +29,11 @@ export function sql(file: string, statement: string, options: SqlOptions, io: Io
       // the database is made by the first sink; a question before that deserves an answer about the table, not the database
       await ensureDatabase(store, signal)
       const all = statementsOf(statement)
+      const asking = all.filter(returnsRows).length
+      if (asking > 1)
+        throw new ConnectError('C019_USAGE', `${asking} of these statements give rows`, {
+          hint: 'ask for the rows of one at a time; other statements may stand beside it',
+        })
       let rows: readonly StoreRow[] = []
       for (const one of all) {
         if (returnsRows(one)) rows = await store.query(one, { signal })

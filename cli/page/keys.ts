@@ -40,7 +40,7 @@ interface Known {
   readonly keys: Promise<readonly Key[]>
 }
 
-/** The keys of views, the strangest first. What the store says is kept for some seconds. */
+/** The keys of views: those of findings, the latest strange ones, the others. What the store says is kept for some seconds. */
 export class KeyLists {
   readonly #stores: ViewStores
   readonly #known = new Map<ShownView, Known>()

@@ -196,7 +196,10 @@ function anomalyFindings({ status, anomalies }: Observed): readonly Finding[] {
       .filter(rows => rows.some(stands))
       .map(rows => {
         const now = rows.filter(a => ageOf(a, status) < nowMs(a, status))
-        return { rows, now, latest: (now.length > 0 ? now : rows).reduce((a, b) => (isLater(b, a) ? b : a)) }
+        const told = now.length > 0 ? now : rows
+        // of what is over for good the worst is worth a look
+        const first = now.length === 0 && read.has(viewOf(told[0], status)) ? isWorse : isLater
+        return { rows, now, latest: told.reduce((a, b) => (first(b, a) ? b : a)) }
       })
       // as the cards: what is wrong at this moment before what was
       .sort((a, b) => b.latest.window_end - a.latest.window_end || b.latest.score - a.latest.score)
@@ -222,6 +225,7 @@ function viewsAtTheirEnd({ flows, views }: Status): ReadonlySet<ViewStatus | und
   )
 }
 
+const isWorse = (a: AnomalyRow, b: AnomalyRow): boolean => a.score > b.score
 const isLater = (a: AnomalyRow, b: AnomalyRow): boolean =>
   a.window_end > b.window_end || (a.window_end === b.window_end && a.score > b.score)
 
@@ -242,7 +246,11 @@ function findingText(a: AnomalyRow, newest: boolean, others: number): string {
   return `${keyText(a.key) || 'all records'} in ${a.view}: ${sentenceOf(a, newest ? null : a.window_end)}${where}`
 }
 
-function quiet({ status: { flows, views }, anomalies, feeds }: Observed): Verdict {
+function quiet({ status: { flows, views, detectors }, anomalies, feeds }: Observed): Verdict {
+  // it learns from windows that are final, and warms up
+  const silent = detectors.filter(
+    d => d.scores === 0 && flows.some(f => f.pipeline === d.pipeline && f.flow === d.flow && f.read > 0),
+  )
   const before = anomalies.filter(stands)
   const reading = feeds.some(f => f.state === 'reading')
   const running = flows.filter(f => f.state === 'running' || f.state === 'waiting').length
@@ -252,6 +260,7 @@ function quiet({ status: { flows, views }, anomalies, feeds }: Observed): Verdic
     ...(starting > 0 ? [`${starting} starting`] : []),
     ...(flows.length > running + starting ? [`${flows.length - running - starting} at their end`] : []),
     ...(views.length > 0 ? [`${views.length} view${views.length === 1 ? '' : 's'}`] : []),
+    ...silent.map(d => `${d.detector} has scored nothing yet`),
     reading ? 'their anomalies are being read' : `nothing strange in the last ${LATELY_MS / 60_000} minutes of the data`,
     ...(before.length > 0 && !reading
       ? [

@@ -2,6 +2,8 @@
 import { Repeats } from './repeats.mjs'
 import { tells } from './verdict.mjs'
 
+const nameOf = ({ detector, key }) => JSON.stringify([detector, key])
+
 export class News {
   #arrivesMs
   /** Anomalies by their ids, with the moment they were seen first. */
@@ -10,6 +12,8 @@ export class News {
   /** Faults that were told: a more severe alert of the same one is no news. */
   #faults = new Set()
   #repeats = new Repeats()
+  /** Detectors and keys whose alert was no news, and now suppresses those that would be. */
+  #hushed = new Set()
 
   /** `arrivesMs`: so long after an anomaly the label of the fault that caused it may still be on the way. */
   constructor(arrivesMs) {
@@ -25,7 +29,10 @@ export class News {
     const news = []
     for (const anomaly of anomalies) {
       if (anomaly.end <= since || this.#said.has(anomaly.id)) continue
-      if (anomaly.database === 'machine' && anomaly.start < live) continue
+      if (anomaly.database === 'machine' && anomaly.start < live) {
+        if (anomaly.status === 'raised') this.#hushed.add(nameOf(anomaly))
+        continue
+      }
       const found = anomaly.database === 'fleet' ? this.#explained(anomaly, injected, now) : this.#unusual(anomaly)
       if (found) news.push({ anomaly, ...found })
     }
@@ -34,8 +41,11 @@ export class News {
 
   /** Of a pipeline without faults: told unless that was told lately. */
   #unusual(anomaly) {
-    const how = this.#repeats.note(anomaly)
-    if (anomaly.status !== 'raised') return null
+    const { status } = anomaly
+    const first = status === 'raised' || (status === 'suppressed' && this.#hushed.has(nameOf(anomaly)))
+    const how = this.#repeats.note(first ? { ...anomaly, status: 'raised' } : anomaly)
+    if (!first) return null
+    this.#hushed.delete(nameOf(anomaly))
     this.#said.add(anomaly.id)
     return how && { fault: null, how }
   }

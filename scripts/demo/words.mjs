@@ -49,7 +49,7 @@ export function sentence(anomaly, feature) {
 }
 
 const REAL =
-  'This machine is real and nothing is injected into it, so this counts neither as found nor as false: `top` shows what it does.'
+  'This machine is real and nothing is injected into it, so this counts neither as found nor as false: the `top` of the system shows what it does.'
 
 /** The kinds of faults by the names that the table of faults and the count have for them. */
 const kindOf = fault => fault.fault.replace(/-\d+$/, '')

@@ -34,8 +34,11 @@ test('sql', async () => {
   expect(wrong.code).toBeGreaterThan(0)
   const near = await command('sql', file, 'SELECT * FROM event', ...data())
   expect(near.stderr).toMatch(/did you mean \S*events\?/)
-  const several = await command('sql', file, "SELECT 1 AS a; SELECT ';' AS b; SYSTEM FLUSH LOGS;", ...data())
+  const several = await command('sql', file, "SYSTEM FLUSH LOGS; SELECT ';' AS b;", ...data())
   expect(several).toMatchObject({ code: 0, stdout: 'b\n;\n' })
+  // the rows of the first would be lost
+  const asking = await command('sql', file, 'SELECT 1 AS a; SELECT 2 AS b', ...data())
+  expect(asking).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('2 of these statements give rows') })
 })
 
 test('tail', async () => {

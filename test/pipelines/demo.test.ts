@@ -253,7 +253,7 @@ test('what is known about an anomaly is told in words that differ', async () => 
       'FOUND        dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Injected: dev-01 leaking from TIME on.',
       'FOUND        dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Injected: dev-01 leaking from TIME on (not counted: injected before TIME).',
       'FALSE ALARM  dev-01 sent 612 kB between TIME and TIME; usual is about 80 kB, up to 95 kB. Nothing was done to it.',
-      'UNUSUAL      This machine moved 2.1 MB a second to and from disk between TIME and TIME; usual is 0 bytes. This machine is real and nothing is injected into it, so this counts neither as found nor as false: `top` shows what it does.',
+      'UNUSUAL      This machine moved 2.1 MB a second to and from disk between TIME and TIME; usual is 0 bytes. This machine is real and nothing is injected into it, so this counts neither as found nor as false: the `top` of the system shows what it does.',
       'UNUSUAL      dev-01 had a CPU of 83 % (peak) between TIME and TIME; nothing before was like it.',
       'UNUSUAL      Still: a core of this machine was busy 100 % of the time between TIME and TIME; the rule is more than 90 %.',
       'FALSE ALARM  lima heard from 8 of its devices between TIME and TIME; usual is 9. Nothing was done to it.',

@@ -161,7 +161,7 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
 
     test('only series on the screen are asked for and drawn', async () => {
       await page.waitForSelector('.card canvas')
-      expect(await page.textContent('#key-count')).toBe(`${DEVICES} keys, the strangest first`)
+      expect(await page.textContent('#key-count')).toBe(`${DEVICES} keys, the latest strange ones first`)
       const keys = asked
         .filter(url => url.includes(`/api/views/${view}?`))
         .map(url => new URL(url).searchParams.getAll('key').length)
@@ -174,7 +174,7 @@ describeUnless(CHROMIUM ? null : 'there is no Chromium (CHROMIUM_PATH names one)
       await burst(bench, name, 'd17')
       await page.waitForSelector('#verdict:not([data-level="ok"]) h1:has-text("d17")')
       // what is wrong stands once, in the findings; beside the headline stands what works
-      expect(await page.textContent('#verdict .detail')).toBe('2 of 2 flows running, 3 of 3 services up')
+      expect(await page.textContent('#verdict .detail')).toBe('2 of 2 flows running, 1 at their end, 3 of 3 services up')
       const strange = page.locator('.card').first()
       await page.waitForSelector(`.card:first-child[data-key='["d17"]']:not([data-markers="0"])[data-markers]`)
       expect(await strange.getAttribute('data-level')).not.toBe('ok')

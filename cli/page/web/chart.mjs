@@ -166,10 +166,16 @@ export const hasBand = data => data[EXPECTED].some(v => v !== null) || data[UPPE
  * @param {readonly import('../anomalies').AnomalyRow[]} own latest first
  * @param {string} column
  * @param {number} markers
+ * @param {readonly { readonly type: string }[]} detectors that watch the view
  */
-export function noteOf(series, own, column, markers) {
+export function noteOf(series, own, column, markers, detectors) {
   if (series.window_end.length === 0) return 'no windows'
-  if (own.length === 0) return 'as expected'
+  if (own.length === 0) {
+    if (detectors.length === 0) return 'watched by no detector'
+    // a rule expects nothing; what learns expects something once it is warm
+    const warm = detectors.some(d => d.type === 'threshold') || Object.keys(series.bands).length > 0
+    return warm ? 'as expected' : 'nothing expected yet: still learning'
+  }
   // several detectors may find the same one strange
   const n = new Set(own.map(a => a.window_end)).size
   const windows = n === 1 ? '1 strange window' : `${count(n)} strange windows`

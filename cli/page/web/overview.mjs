@@ -68,6 +68,7 @@ function whatWorks({ flows, services }) {
   const parts = [
     ...(meant.length > 0 ? [`${running} of ${meant.length} flows running`] : []),
     ...(starting > 0 ? [`${starting} starting`] : []),
+    ...(flows.length > meant.length ? [`${flows.length - meant.length} at their end`] : []),
     ...(asked.length > 0 ? [`${up} of ${asked.length} services up`] : []),
   ]
   return parts.join(', ')

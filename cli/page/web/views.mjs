@@ -1,4 +1,4 @@
-// Series of views: a card a key, the strangest first. Only what is on the screen is asked for and drawn.
+// Series of views: a card a key, the latest strange ones first. Only what is on the screen is asked for and drawn.
 import { chartData, hasBand, markersIn, noteOf, seriesChart } from './chart.mjs'
 import { $, ask, atMost, count, el, failed, setText, value } from './dom.mjs'
 import { keyOf, ofView, stands, urlOf } from './places.mjs'
@@ -218,7 +218,7 @@ async function loadKeys() {
     state.keys = answer.keys
     state.total = answer.total
     const all = `${count(answer.total)}${answer.more ? ' or more' : ''} ${answer.total === 1 ? 'key' : 'keys'}`
-    setText($('#key-count'), answer.total > 1 ? `${all}, the strangest first` : all)
+    setText($('#key-count'), answer.total > 1 ? `${all}, the latest strange ones first` : all)
     $('#more-keys').hidden = answer.keys.length >= Math.min(answer.total, MOST_CARDS)
     showCards()
   } catch (error) {
@@ -391,5 +391,5 @@ function draw(card) {
   setText(card.column, column)
   const shown = card.around === null ? values.length - 1 : card.series.window_end.indexOf(card.around)
   setText(card.latest, shown >= 0 && shown < values.length ? value(values[shown]) : '')
-  setText(card.note, noteOf(card.series, own, column, markers))
+  setText(card.note, noteOf(card.series, own, column, markers, view.detectors))
 }

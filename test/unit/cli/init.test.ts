@@ -91,6 +91,20 @@ describe('files', () => {
     expect(await inProcess(['validate', folder.file('alone.yaml', alone)])).toMatchObject({ code: 0, err: '' })
   })
 
+  test('of several files without a key the name of the file is one', async () => {
+    mkdirSync(at('metric'), { recursive: true })
+    for (const part of ['a', 'b']) folder.file(`metric/${part}.csv`, 'time,cpu\n2024-01-01T00:00:00Z,1.5\n')
+    const out = at('metric.yaml')
+    expect(await init('--path', at('metric'), '--out', out, '--name', 'p', '--table', 't')).toMatchObject({ code: 0, err: '' })
+    const text = readFileSync(out, 'utf8')
+    expect(text).toContain('      columns: { file: file_stem } #')
+    expect(text).toContain('      order_by: [file, time]\n')
+    expect(text).toContain('#     keys: [file]\n')
+    const viewed = text.replace(/^# (?=views:| {2}(?!connect))/gm, '')
+    expect(await inProcess(['validate', folder.file('metric_viewed.yaml', viewed)])).toMatchObject({ code: 0, err: '' })
+    expect((await inProcess(['schema', out])).out).toMatch(/file: time timestamp\(ms\), cpu f64, file utf8/)
+  })
+
   test.each([
     ['data/cpu/*.csv', 'cpu'],
     ['/var/log/web.ndjson.gz', 'web'],

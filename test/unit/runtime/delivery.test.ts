@@ -244,7 +244,10 @@ test.each([
     'it knows t|0 up to 50, and the position is 0',
     packSnapshot({ positions: new Map([['t|0', 50]]), states: [Buffer.from('[]')] }),
   ],
-  ['it is one of other partitions', packSnapshot({ positions: new Map([['u|0', 0]]), states: [Buffer.from('[]')] })],
+  [
+    'it was learnt from other input: other partitions, or a view of another name',
+    packSnapshot({ positions: new Map([['u|0', 0]]), states: [Buffer.from('[]')] }),
+  ],
   ['it was made with another configuration', packSnapshot({ positions: new Map([['t|0', 0]]), states: [Buffer.from('other')] })],
   ['another version wrote it', Buffer.from('something')],
 ])('state that cannot be used (%s) is told and learnt anew', async (reason, bytes) => {

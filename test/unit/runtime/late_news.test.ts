@@ -16,7 +16,9 @@ test('late records are told once, then how many more at most each minute; the me
     events.emit('records_late', { pipeline: 'p', view: 'data_5m', records: 5, tell: news.add(5) })
   }
   expect(warned).toEqual([
-    expect.stringMatching(/^data_5m: 5 record\(s\) came too late to count; they are in data, .*larger `lateness`.*new names/),
+    expect.stringMatching(
+      /^data_5m: 5 record\(s\) came too late to count; they are in data, .*new names.*larger `lateness`.*learn that much later$/,
+    ),
     'data_5m: 30 more record(s) came too late to count',
     'data_5m: 30 more record(s) came too late to count',
   ])

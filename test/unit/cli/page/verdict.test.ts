@@ -130,6 +130,29 @@ test('what is not told one by one is counted: of what, and whether it is over', 
   expect(judge({ status: status({ flows }) }).rest).toBe('2 more things are wrong now')
 })
 
+test('a detector that reads and scores nothing is named', () => {
+  const detector = {
+    pipeline: 'p',
+    flow: 'detect',
+    detector: 'level',
+    type: 'ewma',
+    raised: 0,
+    revised: 0,
+    retracted: 0,
+    suppressed: 0,
+  }
+  const of = (scores: number, read: number) =>
+    judge({
+      status: status({ flows: [flow({ flow: 'detect', read })], detectors: [{ ...detector, scores, last_raised_at: null }] }),
+    })
+  expect(of(0, 9).detail).toContain('level has scored nothing yet')
+  for (const [scores, read] of [
+    [1, 9],
+    [0, 0],
+  ] as const)
+    expect(of(scores, read).detail).not.toContain('scored nothing')
+})
+
 test('in data that was read to its end nothing gets old', () => {
   const writer = (state: FlowStatus['state']) =>
     flow({ flow: 'ingest', state, sink: { type: 'clickhouse', connection: 'clickhouse', names: ['clickhouse:cpu'] } })
@@ -140,6 +163,11 @@ test('in data that was read to its end nothing gets old', () => {
     headline: 'i-3 looked wrong',
     findings: [{ now: false, text: 'i-3 in cpu_1m: mean was 89.2 at 2025-12-29T12:00:00.000Z, expected 31 to 41' }],
   })
+  // and the worst of a key is told, not the latest
+  const rows = [anomaly({ id: '1', score: 3 }), anomaly({ id: '2', score: 9, window_end: NOW - 60 * MINUTE })]
+  const flows = [flow(), writer('finished')]
+  const ended = [view({ watermark_ms: NOW + 60 * MINUTE })]
+  expect(judge({ status: status({ flows, views: ended }), anomalies: rows }).detail).toContain('2026-01-01T11:00:00.000Z')
   // more may come
   for (const flows of [[], [writer('running')], [writer('finished'), writer('running')]])
     expect(of(flows)).toMatchObject({

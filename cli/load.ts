@@ -98,12 +98,14 @@ export async function checkLater(
   return { problems: inOrder([...neighbours(draft, registry), ...placed]), warnings: viewWarnings(draft, written) }
 }
 
-function neighbours({ spec, flows, views }: PlacedDraft, registry: Registry): readonly Problem[] {
+function neighbours({ spec, flows, views, problemAt }: PlacedDraft, registry: Registry): readonly Problem[] {
   const sources = flows.flatMap(({ name, source }) => (source ? [{ name, source: source.spec }] : []))
-  return [...checkStages(spec, registry), ...checkViewNames(sources, views, registry)].map(problem => {
+  const unknown = checkViewNames(sources, views, registry).map(p => problemAt(['flows', p.flow, 'source', 'view'], p.view, p))
+  const stages = checkStages(spec, registry).map(problem => {
     const [, file, line, column] = /^(.*):(\d+):(\d+)$/.exec(problem.at) ?? ['', spec.file, '1', '1']
     return problemOf(file, problem, { line: Number(line), column: Number(column) })
   })
+  return [...stages, ...unknown]
 }
 
 /** As they stand in the file. */

@@ -129,7 +129,7 @@ export const ERRORS = {
   K002_OFFSET_JUMP: { retriable: false, exit: 1, hint: 'offsets must be contiguous; was the topic made again?' },
   K003_KAFKA_ERROR: { retriable: false, exit: 1, hint: 'see the code of the broker' },
   K004_KAFKA_BUSY: { retriable: true, exit: 1, hint: 'the broker asks to try again' },
-  K005_UNKNOWN_TOPIC: { retriable: false, exit: 1, hint: 'create the topic or correct its name' },
+  K005_UNKNOWN_TOPIC: { retriable: false, exit: 1, hint: 'start what writes it, create the topic or correct its name' },
   K006_FENCED: { retriable: false, exit: 1, hint: 'another worker took this over; nothing to do' },
   K007_TOPIC_SETTINGS: { retriable: false, exit: 1, hint: 'the topic exists with other settings' },
   K008_REGISTRY: { retriable: false, exit: 1, hint: 'see the answer of the schema registry' },

@@ -237,7 +237,7 @@ export function checkViewNames(
   flows: readonly Pick<FlowSpec, 'name' | 'source'>[],
   views: readonly { readonly name: string; readonly connection: string | null; readonly windows: boolean }[],
   registry: Registry,
-): readonly StageProblem[] {
+): readonly (StageProblem & { readonly hint: string; readonly flow: string; readonly view: string })[] {
   const known = views.filter(v => v.windows)
   return flows.flatMap(({ name: flow, source }) => {
     const read = registry.get('source', source.type).reads(source.config)
@@ -250,9 +250,8 @@ export function checkViewNames(
     )
     const list = known.length > 0 ? `the views are ${known.map(v => v.name).join(', ')}` : 'declare it under `views:`'
     const message = `flow "${flow}" reads the view ${name}, and there is none of that name with windows`
-    return [
-      { code: 'C010_UNKNOWN_REFERENCE', at: source.at, message, hint: near && near !== name ? `did you mean ${near}?` : list },
-    ]
+    const hint = near && near !== name ? `did you mean ${near}?` : list
+    return [{ code: 'C010_UNKNOWN_REFERENCE', at: source.at, message, hint, flow, view: name }]
   })
 }
 

@@ -72,7 +72,8 @@ function forPeople(thrown: unknown): unknown {
   if (!(thrown instanceof ConnectError) || thrown.code !== 'S003_TABLE_MISMATCH') return thrown
   const meant = /Maybe you meant:? \[?['`]?([^\s?'`\]]+)/.exec(thrown.message)?.[1]
   const hint = meant ? `did you mean ${meant}?` : '`SHOW TABLES` lists the tables, `DESCRIBE TABLE` the columns of one'
-  return new ConnectError(thrown.code, thrown.message, { hint, cause: thrown.cause })
+  // it is the statement that is wrong, as with a column that is not there
+  return new ConnectError('S006_STATEMENT', thrown.message, { hint, cause: thrown.cause })
 }
 
 /** Whether a statement answers with rows: by its first word, comments and brackets left out. */

@@ -91,7 +91,7 @@ describe('a topic that does not exist', () => {
     const told = {
       code: 'K005_UNKNOWN_TOPIC',
       message: `there is no topic "${missing}" on ${bench.env.KAFKA_BROKERS}`,
-      hint: expect.stringContaining('create the topic or correct its name'),
+      hint: expect.stringContaining('start what writes it, create the topic or correct its name'),
     }
     expect(named(run, 'service_unreachable')).toEqual([expect.objectContaining({ ...told, level: 'warn' })])
     expect(named(run, 'flow_failed')).toEqual([expect.objectContaining({ ...told, level: 'error' })])
